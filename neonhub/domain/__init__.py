@@ -1,0 +1,1 @@
+"""The rules of time and state, without clock and without I/O."""
