@@ -1,0 +1,102 @@
+"""Table `sessions`: every decided tick and every run asked for."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from neonhub.domain.states import ACTIVE, HoldReason, Priority, SessionStatus, Trigger
+from neonhub.models.base import Base, JsonObject
+from neonhub.models.types import BigKey, Id, Json, one_of
+
+_ACTIVE = ", ".join(f"'{status.value}'" for status in sorted(ACTIVE))
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+class AgentSession(Base):
+    """One execution of an agent, from the decision to its end.
+
+    `attempt` is the number of the present or next start; it grows with every start, whatever
+    ended the one before. `pushes` counts the jobs made for it, so that each has an id of its own.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        one_of("status", SessionStatus),
+        one_of("trigger", Trigger),
+        one_of("hold_reason", HoldReason),
+        one_of("priority", Priority),
+        CheckConstraint(
+            f"(status IN ({_ACTIVE})) = (finished_at IS NULL)", name="ended_ones_have_an_end"
+        ),
+        CheckConstraint("hold_reason IS NULL OR status = 'QUEUED'", name="only_queued_are_held"),
+        CheckConstraint(
+            "(status = 'RETRYING') = (next_attempt_at IS NOT NULL)", name="retrying_has_an_instant"
+        ),
+        Index(
+            "uq_sessions_tick",
+            "schedule_id",
+            "tick_at",
+            unique=True,
+            **_where("trigger = 'SCHEDULE'"),
+        ),
+        Index(
+            "uq_sessions_backfill",
+            "schedule_id",
+            "tick_at",
+            unique=True,
+            **_where("trigger = 'BACKFILL'"),
+        ),
+        Index("ix_sessions_active", "schedule_id", **_where("finished_at IS NULL")),
+        Index(
+            "ix_sessions_waiting", "priority_rank", "queued_at", "id", **_where("status = 'QUEUED'")
+        ),
+        Index("ix_sessions_retrying", "next_attempt_at", **_where("status = 'RETRYING'")),
+        Index("ix_sessions_agent_history", "agent_key", "queued_at", "id"),
+        Index("ix_sessions_schedule_history", "schedule_id", "queued_at"),
+        Index("ix_sessions_firings", "queued_at", **_where("trigger = 'SCHEDULE'")),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    agent_key: Mapped[int] = mapped_column(BigKey, ForeignKey("agents.key"))
+    agent_id: Mapped[str] = mapped_column(String(63))
+    schedule_id: Mapped[str | None] = mapped_column(Id, ForeignKey("schedules.id"))
+    tick_at: Mapped[datetime | None]
+    scheduled_for: Mapped[datetime | None]
+    trigger: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    hold_reason: Mapped[str | None] = mapped_column(String(16))
+    priority: Mapped[str] = mapped_column(String(16))
+    priority_rank: Mapped[int]
+    attempt: Mapped[int] = mapped_column(default=1)
+    max_retries: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)
+    timeout_seconds: Mapped[int]
+    queued_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    next_attempt_at: Mapped[datetime | None]
+    progress: Mapped[float | None] = mapped_column(Float)
+    progress_message: Mapped[str | None] = mapped_column(String(1000))
+    worker: Mapped[str | None] = mapped_column(String(200))
+    input: Mapped[JsonObject]
+    result: Mapped[Any | None] = mapped_column(Json)
+    error: Mapped[JsonObject | None]
+    missed_count: Mapped[int | None]
+    missed_from: Mapped[datetime | None]
+    retry_of: Mapped[str | None] = mapped_column(Id)
+    pushes: Mapped[int] = mapped_column(default=0)
+    pushed_at: Mapped[datetime | None]
+    stop_requested_at: Mapped[datetime | None]
+    stop_reason: Mapped[str | None] = mapped_column(String(500))
+
+    @property
+    def max_attempts(self) -> int:
+        """How many starts it may have: the first, its retries, one for each lost worker."""
+        return 1 + self.max_retries + self.losses
