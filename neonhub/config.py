@@ -1,0 +1,223 @@
+"""Every setting NeonHub has, read from the environment and checked when a process starts."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from neonhub import database_url as database_urls
+from neonhub.environment import Reader
+from neonhub.errors import ConfigError
+
+DAY_MS = 86_400_000
+MIN_SECRET_LENGTH = 32
+
+_ENVIRONMENTS = {name: name for name in ("development", "test", "production")}
+_LOG_LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARNING", "warn": "WARNING"}
+_LOG_LEVELS |= {"error": "ERROR", "critical": "CRITICAL"}
+_PLACEHOLDERS = ("change", "default", "example", "placeholder", "replace", "your-", "your_")
+_REDIS_ALLOWED = "redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/redis.sock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `docs` and `.env.example` describe, typed; durations are in the unit their name ends in."""
+
+    node_env: str
+    data_dir: Path
+    database_url: str = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    """None asks for the embedded server in the data folder."""
+
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...]
+    client_url: str | None
+    cors_origins: tuple[str, ...]
+    ws_max_clients: int
+
+    jwt_secret: str | None = field(repr=False)
+    jwt_refresh_secret: str | None = field(repr=False)
+    session_secret: str | None = field(repr=False)
+    google_client_id: str | None
+    google_client_secret: str | None = field(repr=False)
+    google_callback_url: str | None
+
+    openai_api_key: str | None = field(repr=False)
+    anthropic_api_key: str | None = field(repr=False)
+    agent_modules: tuple[str, ...]
+    http_allow_private: bool
+    """Whether agents of kind `http` may call loopback and private addresses."""
+
+    scheduler_check_interval_ms: int
+    """Between two safety sweeps of the database; firing does not wait for them."""
+    max_concurrent: int
+    """Agents at once in the whole fleet."""
+    max_retries: int
+    backoff_base_ms: int
+    backoff_max_ms: int
+    stop_grace_ms: int
+    """Between a stop asked for, or a timeout, and the kill."""
+    lease_ms: int
+    """Without renewal for this long an attempt counts as lost."""
+    pool_size: int
+    """Workers of one pool."""
+
+    sentry_dsn: str | None = field(repr=False)
+    prometheus_port: int | None
+    log_level: str
+
+    @property
+    def is_production(self) -> bool:
+        """Whether NODE_ENV is production."""
+        return self.node_env == "production"
+
+    @property
+    def database_schema(self) -> str | None:
+        """The PostgreSQL schema DATABASE_URL names; None for the server's default."""
+        return database_urls.schema_of(self.database_url)
+
+
+def load_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Read and check every setting.
+
+    Args:
+        env: Variables to read; None reads the process's own, and `.env` for those it lacks.
+
+    Raises:
+        ConfigError: One line for each variable that is wrong.
+    """
+    read = Reader(environment() if env is None else env)
+    data_dir = read.path("NEONHUB_DATA_DIR", ".neonhub")
+    settings = Settings(
+        node_env=read.choice("NODE_ENV", "development", _ENVIRONMENTS),
+        data_dir=data_dir,
+        database_url=_database_url(read, data_dir),
+        redis_url=read.parsed("REDIS_URL", _redis_url, None, allowed=_REDIS_ALLOWED),
+        host=read.host("HOST", "127.0.0.1"),
+        port=read.integer("PORT", 5000, 1, 65_535),
+        allowed_hosts=read.hosts("ALLOWED_HOSTS"),
+        client_url=read.origin("CLIENT_URL"),
+        cors_origins=read.origins("CORS_ORIGIN"),
+        ws_max_clients=read.integer("NEONHUB_WS_MAX_CLIENTS", 5000, 1, 100_000),
+        jwt_secret=read.text("JWT_SECRET"),
+        jwt_refresh_secret=read.text("JWT_REFRESH_SECRET"),
+        session_secret=read.text("SESSION_SECRET"),
+        google_client_id=read.text("GOOGLE_CLIENT_ID"),
+        google_client_secret=read.text("GOOGLE_CLIENT_SECRET"),
+        google_callback_url=read.web_address("GOOGLE_CALLBACK_URL"),
+        openai_api_key=read.text("OPENAI_API_KEY"),
+        anthropic_api_key=read.text("ANTHROPIC_API_KEY"),
+        agent_modules=read.modules("NEONHUB_AGENT_MODULES"),
+        http_allow_private=read.flag("NEONHUB_HTTP_ALLOW_PRIVATE", False),
+        scheduler_check_interval_ms=read.integer(
+            "SCHEDULER_CHECK_INTERVAL", 60_000, 100, DAY_MS, "ms"
+        ),
+        max_concurrent=read.integer("SCHEDULER_MAX_CONCURRENT", 5, 1, 10_000),
+        max_retries=read.integer("SCHEDULER_MAX_RETRIES", 3, 0, 100),
+        backoff_base_ms=read.integer("SCHEDULER_BACKOFF_BASE", 1000, 1, DAY_MS, "ms"),
+        backoff_max_ms=read.integer("SCHEDULER_BACKOFF_MAX", 300_000, 1, DAY_MS, "ms"),
+        stop_grace_ms=read.integer("SCHEDULER_STOP_GRACE", 5000, 0, 600_000, "ms"),
+        lease_ms=read.integer("SCHEDULER_LEASE", 15_000, 500, 600_000, "ms"),
+        pool_size=read.integer("NEONHUB_POOL_SIZE", 5, 1, 256),
+        sentry_dsn=read.parsed(
+            "SENTRY_DSN", _sentry_dsn, None, allowed="https://key@host/project", secret=True
+        ),
+        prometheus_port=read.optional_integer("PROMETHEUS_PORT", 1, 65_535),
+        log_level=read.choice("LOG_LEVEL", "INFO", _LOG_LEVELS),
+    )
+    _check_together(read, settings)
+    read.finish()
+    return settings
+
+
+def environment() -> dict[str, str]:
+    """Return the process's variables, and those of `.env` that it lacks.
+
+    Raises:
+        ConfigError: There is a `.env` that cannot be read.
+    """
+    try:
+        from_file = dotenv_values(".env", interpolate=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The file .env cannot be read: {error}.") from error
+    known = {name: value for name, value in from_file.items() if value is not None}
+    return {**known, **os.environ}
+
+
+def require_redis_url(settings: Settings) -> str:
+    """Return REDIS_URL, for processes that cannot do without.
+
+    Raises:
+        ConfigError: It is unset.
+    """
+    if settings.redis_url is None:
+        raise ConfigError(
+            "REDIS_URL is unset: set it, or start the whole system with `python app.py`, "
+            "which brings its own server."
+        )
+    return settings.redis_url
+
+
+def prepare_data_dir(data_dir: Path) -> None:
+    """Make the data folder, for its owner alone, and see that it can be written.
+
+    Raises:
+        ConfigError: It cannot be.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = data_dir / f".probe-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(
+            f"NEONHUB_DATA_DIR is '{data_dir}': must be a folder that can be written ({reason})."
+        ) from error
+
+
+def _database_url(read: Reader, data_dir: Path) -> str:
+    default = database_urls.sqlite_url(data_dir / "neonhub.db")
+    parse = database_urls.normalise_database_url
+    return read.parsed("DATABASE_URL", parse, default, allowed=database_urls.ALLOWED)
+
+
+def _redis_url(text: str) -> str:
+    parts = urlsplit(text)
+    served = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+    if not served and not (parts.scheme == "unix" and parts.path):
+        raise ValueError(text)
+    if parts.scheme != "unix" and not parts.path.strip("/").isdigit() and parts.path.strip("/"):
+        raise ValueError(text)
+    return text
+
+
+def _sentry_dsn(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not (parts.hostname and parts.username):
+        raise ValueError(text)
+    return text
+
+
+def _check_together(read: Reader, settings: Settings) -> None:
+    if settings.backoff_max_ms < settings.backoff_base_ms:
+        reason = f"must be at least SCHEDULER_BACKOFF_BASE, {settings.backoff_base_ms} ms"
+        read.problem("SCHEDULER_BACKOFF_MAX", repr(str(settings.backoff_max_ms)), reason)
+    if settings.is_production:
+        _check_secret(read, "JWT_SECRET", settings.jwt_secret)
+        _check_secret(read, "JWT_REFRESH_SECRET", settings.jwt_refresh_secret)
+        _check_secret(read, "SESSION_SECRET", settings.session_secret)
+
+
+def _check_secret(read: Reader, name: str, value: str | None) -> None:
+    hint = f"at least {MIN_SECRET_LENGTH} random characters when NODE_ENV=production"
+    if value is None:
+        read.problem(name, "unset", f"must be {hint}")
+    elif any(word in value.lower() for word in _PLACEHOLDERS):
+        read.problem(name, "a default", f"must be {hint}")
+    elif len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8:
+        read.problem(name, "**** (too short or too simple)", f"must be {hint}")
