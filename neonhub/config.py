@@ -24,7 +24,7 @@ _REDIS_ALLOWED = "redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What `docs` and `.env.example` describe, typed; durations are in the unit their name ends in."""
+    """What `.env.example` describes, typed; a duration's name ends in its unit."""
 
     node_env: str
     data_dir: Path

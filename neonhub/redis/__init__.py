@@ -1,0 +1,1 @@
+"""What NeonHub keeps in Redis: key names, scripts, connections and the embedded server."""

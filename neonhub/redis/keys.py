@@ -1,0 +1,28 @@
+"""The name of every Redis key and channel NeonHub owns; RQ's own keys are its business."""
+
+TIMERS = "neonhub:timers"
+"""Sorted set: `tick:<scheduleId>` or `retry:<sessionId>` → the unix second it is due."""
+
+WAKE = "neonhub:timers:wake"
+"""Channel: a timer nearer than the others was set."""
+
+MARKER = "neonhub:alive"
+"""String: gone means Redis was emptied, and everything is put back from the database."""
+
+EVENTS_STREAM = "neonhub:events"
+"""Stream, capped: the events clients can still ask to have replayed."""
+
+EVENTS_CHANNEL = "neonhub:events:live"
+"""Channel: each event as it is published, as JSON."""
+
+EVENTS_SEEN = "neonhub:events:seen"
+"""Sorted set: row id of an event already published → the unix second it was."""
+
+STOP_PREFIX = "neonhub:stop:"
+"""String per session id, expires: someone asked for it to stop."""
+
+SCHEDULER_PREFIX = "neonhub:scheduler:"
+"""Hash per scheduler, expires: its heartbeat."""
+
+QUEUES = ("critical", "high", "normal", "low")
+"""RQ's queues, most urgent first."""
