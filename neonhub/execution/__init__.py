@@ -1,0 +1,1 @@
+"""Running sessions: claim, lease, keeper, end, retry, stop, slots, holds, lifeline."""

@@ -1,0 +1,44 @@
+"""The limits all processes share."""
+
+from sqlalchemy.orm import Session
+
+from neonhub.config import Settings
+from neonhub.database import Database
+from neonhub.execution.slots import fit_slots
+from neonhub.models import Fleet
+
+
+def sync_fleet(database: Database, settings: Settings) -> None:
+    """Write this process's limits for all to read, and make as many slots as they allow.
+
+    Schedulers and `python app.py` call it when they start; the last one to start wins. Workers
+    only read, so a stock `rq worker` needs none of these settings.
+    """
+    limits = {
+        "max_concurrent": settings.max_concurrent,
+        "backoff_base_ms": settings.backoff_base_ms,
+        "backoff_max_ms": settings.backoff_max_ms,
+        "stop_grace_ms": settings.stop_grace_ms,
+        "lease_ms": settings.lease_ms,
+    }
+    with database.begin() as db:
+        fleet = db.get(Fleet, 1, with_for_update=True)
+        if fleet is None:
+            fleet = Fleet(id=1, fired_total=0)
+            db.add(fleet)
+        for name, value in limits.items():
+            setattr(fleet, name, value)
+        db.flush()
+        fit_slots(db)
+
+
+def get_fleet(db: Session) -> Fleet:
+    """The shared limits.
+
+    Raises:
+        LookupError: No scheduler and no `python app.py` has ever started on this database.
+    """
+    fleet = db.get(Fleet, 1)
+    if fleet is None:
+        raise LookupError("The fleet has no limits yet: start `python app.py` or a scheduler first.")
+    return fleet

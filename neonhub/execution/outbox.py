@@ -1,0 +1,85 @@
+"""What a transaction promises to tell: jobs, timers and events that go out after its commit."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.orm import Session
+
+from neonhub.events import Event, publish
+from neonhub.models import AgentSession, SessionEvent
+from neonhub.redis.queues import Job, TimerMove, hand_over
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Outbox:
+    """Collected inside a transaction, delivered after it."""
+
+    jobs: list[Job] = field(default_factory=list)
+    moves: list[TimerMove] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    signals: list[str] = field(default_factory=list)
+    """Keys to set for a while, such as the flag a running session looks for."""
+
+    def tell(
+        self,
+        db: Session,
+        session: AgentSession,
+        event: str,
+        data: Mapping[str, Any],
+        *,
+        now: datetime,
+        message: str = "",
+        level: str = "info",
+    ) -> None:
+        """Write a lifecycle event into the session's log, and remember to publish it."""
+        row = SessionEvent(
+            session_id=session.id,
+            agent_id=session.agent_id,
+            schedule_id=session.schedule_id,
+            attempt=session.attempt,
+            event=event,
+            type=event,
+            level=level,
+            message=message,
+            data=dict(data),
+            created_at=now,
+        )
+        db.add(row)
+        db.flush()
+        self.events.append(event_of(row))
+
+    def deliver(self, redis: Redis) -> None:
+        """Send everything; what Redis doesn't take now, the lifeline sends later."""
+        try:
+            for key in self.signals:
+                redis.set(key, b"1", ex=SIGNAL_SECONDS)
+            if self.jobs or self.moves:
+                hand_over(redis, self.jobs, self.moves)
+            if self.events:
+                publish(redis, self.events)
+        except RedisError as error:
+            logger.warning("Redis is away, the lifeline will deliver later: %s", error)
+
+
+SIGNAL_SECONDS = 3600
+"""How long a stop flag stays; the database holds the request itself for good."""
+
+
+def event_of(row: SessionEvent) -> Event:
+    """The event to publish for a row of the log that is a lifecycle event."""
+    return Event(
+        event=str(row.event),
+        agent_id=row.agent_id,
+        session_id=row.session_id,
+        schedule_id=row.schedule_id,
+        timestamp=row.created_at,
+        data=row.data,
+        row_id=str(row.id),
+    )
