@@ -1,11 +1,16 @@
-"""Ties the life of a child process to its parent's."""
+"""Parents and children: who dies with whom, and how to end a whole tree."""
 
 import ctypes
 import os
 import signal
 import sys
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+
+import psutil
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 # Loaded here, not in the child: between fork and exec nothing may be imported.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -36,3 +41,34 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent dies, so that none gets away.
+
+    Linux only; elsewhere a descendant that leaves its process tree is not found again.
+    """
+    if _libc is not None:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants(except_for: Collection[int] = ()) -> list[psutil.Process]:
+    """All processes below this one, but those with the ids given and what is below them."""
+    own = [child for child in psutil.Process().children() if child.pid not in except_for]
+    return own + [process for child in own for process in _below(child)]
+
+
+def kill_all(processes: Iterable[psutil.Process]) -> None:
+    """Kill processes at once and reap those that are this one's children."""
+    processes = list(processes)
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=5)
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []

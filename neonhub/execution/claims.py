@@ -73,9 +73,7 @@ def _lock_startable(db: Session, session_id: str, attempt: int) -> AgentSession 
     return db.scalars(query.with_for_update()).one_or_none()
 
 
-def _start(
-    db: Session, session: AgentSession, worker: str, outbox: Outbox, now: datetime
-) -> Claim:
+def _start(db: Session, session: AgentSession, worker: str, outbox: Outbox, now: datetime) -> Claim:
     fleet = get_fleet(db)
     attempt = Attempt(
         session_id=session.id,

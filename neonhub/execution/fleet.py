@@ -40,5 +40,7 @@ def get_fleet(db: Session) -> Fleet:
     """
     fleet = db.get(Fleet, 1)
     if fleet is None:
-        raise LookupError("The fleet has no limits yet: start `python app.py` or a scheduler first.")
+        raise LookupError(
+            "The fleet has no limits yet: start `python app.py` or a scheduler first."
+        )
     return fleet

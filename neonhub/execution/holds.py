@@ -38,15 +38,32 @@ def release_of_schedule(db: Session, schedule_id: str | None, *, now: datetime) 
     if schedule_id is None:
         return []
     db.flush()
-    of_schedule = (AgentSession.schedule_id == schedule_id, AgentSession.finished_at.is_(None))
-    hold = AgentSession.hold_reason
-    if db.scalar(select(exists().where(*of_schedule, or_(hold.is_(None), ~hold.in_(OF_SCHEDULE))))):
+    if has_active(db, schedule_id):
         return []
     query = (
         select(AgentSession)
-        .where(*of_schedule, hold.in_(OF_SCHEDULE))
-        .order_by(hold == HoldReason.BACKFILL, AgentSession.scheduled_for, AgentSession.id)
+        .where(
+            AgentSession.schedule_id == schedule_id,
+            AgentSession.finished_at.is_(None),
+            AgentSession.hold_reason.in_(OF_SCHEDULE),
+        )
+        .order_by(
+            AgentSession.hold_reason == HoldReason.BACKFILL,
+            AgentSession.scheduled_for,
+            AgentSession.id,
+        )
         .limit(1)
     )
     session = db.scalars(query.with_for_update(skip_locked=True)).one_or_none()
     return [release(session, now=now)] if session else []
+
+
+def has_active(db: Session, schedule_id: str) -> bool:
+    """Whether a session of the schedule runs, will retry, or waits for nothing but a worker."""
+    hold = AgentSession.hold_reason
+    active = exists().where(
+        AgentSession.schedule_id == schedule_id,
+        AgentSession.finished_at.is_(None),
+        or_(hold.is_(None), hold.not_in(OF_SCHEDULE)),
+    )
+    return bool(db.scalar(select(active)))

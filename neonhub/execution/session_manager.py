@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from neonhub.clock import Clock, utcnow
 from neonhub.database import Database
-from neonhub.domain.states import RETRYABLE, Priority, SessionStatus, Trigger
+from neonhub.domain.states import RETRYABLE, HoldReason, Overlap, Priority, SessionStatus, Trigger
 from neonhub.errors import (
     AgentNotFound,
     InvalidInput,
@@ -21,11 +21,11 @@ from neonhub.errors import (
     SessionNotRetryable,
 )
 from neonhub.execution.endings import lock_session
-from neonhub.execution.holds import next_push
+from neonhub.execution.holds import has_active, next_push
 from neonhub.execution.outbox import Outbox
 from neonhub.execution.stops import stop
 from neonhub.ids import new_id
-from neonhub.models import Agent, AgentSession, IdempotencyKey, SessionEvent
+from neonhub.models import Agent, AgentSession, IdempotencyKey, Schedule, SessionEvent
 from neonhub.models.page import Page
 
 IDEMPOTENCY_HOURS = 24
@@ -135,8 +135,10 @@ class SessionManager:
                 wanted.append(AgentSession.queued_at >= since)
             if until:
                 wanted.append(AgentSession.queued_at < until)
-            newest = select(AgentSession).where(*wanted).order_by(
-                AgentSession.queued_at.desc(), AgentSession.id.desc()
+            newest = (
+                select(AgentSession)
+                .where(*wanted)
+                .order_by(AgentSession.queued_at.desc(), AgentSession.id.desc())
             )
             total = db.scalar(select(func.count()).select_from(AgentSession).where(*wanted)) or 0
             items = db.scalars(newest.limit(page_size).offset((page - 1) * page_size)).all()
@@ -193,8 +195,11 @@ class SessionManager:
             session.schedule_id = old.schedule_id
             session.timeout_seconds = old.timeout_seconds
             session.retry_of = old.id
+            if _must_wait(db, old.schedule_id):
+                session.hold_reason = HoldReason.OVERLAP
+            else:
+                outbox.jobs.append(next_push(session, now=now))
             db.add(session)
-            outbox.jobs.append(next_push(session, now=now))
         outbox.deliver(self._redis)
         return session
 
@@ -205,6 +210,14 @@ def _agent(db: Session, agent_id: str) -> Agent:
     if agent is None:
         raise AgentNotFound(f"No agent has the id {agent_id!r}.")
     return agent
+
+
+def _must_wait(db: Session, schedule_id: str | None) -> bool:
+    """Whether a schedule's policy keeps a new session of it waiting; locks the schedule."""
+    if schedule_id is None:
+        return False
+    schedule = db.get_one(Schedule, schedule_id, with_for_update={"of": Schedule})
+    return schedule.overlap != Overlap.ALLOW and has_active(db, schedule_id)
 
 
 def _found(session: AgentSession | None, session_id: str) -> AgentSession:

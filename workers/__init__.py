@@ -1,0 +1,1 @@
+"""The processes: one file each, a short loop around one step."""

@@ -1,0 +1,56 @@
+"""The one job on the queues, run by the pool and by any stock `rq worker`."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from rq import get_current_job
+
+from neonhub.agents import AgentManager
+from neonhub.config import load_settings
+from neonhub.database import Database
+from neonhub.execution.keeper import Keeper
+
+
+@dataclass(slots=True)
+class WorkerHooks:
+    """What a worker of the pool lends its keeper; a stock worker lends nothing."""
+
+    is_shutting_down: Callable[[], bool] = lambda: False
+    beat: Callable[[], None] = lambda: None
+
+
+hooks = WorkerHooks()
+
+
+def run_session(session_id: str, attempt: int) -> None:
+    """Run one attempt of a session; a copy of the job finds it taken and ends.
+
+    Raises:
+        RuntimeError: It was called outside an RQ worker, whose Redis connection it needs.
+    """
+    job = get_current_job()
+    if job is None:
+        raise RuntimeError("run_session is a job: only an RQ worker can run it.")
+    database, agents = _resources(os.getpid())
+    keeper = Keeper(
+        database,
+        job.connection,
+        agents,
+        is_shutting_down=hooks.is_shutting_down,
+        beat=hooks.beat,
+    )
+    keeper.run_session(session_id, attempt, job.worker_name or _process_name())
+
+
+@cache
+def _resources(pid: int) -> tuple[Database, AgentManager]:
+    """This process's own database and agents: a fork must not share its parent's connections."""
+    settings = load_settings()
+    return Database(settings.database_url, pool_size=1), AgentManager(settings.agent_modules)
+
+
+def _process_name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"

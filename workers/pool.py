@@ -1,0 +1,130 @@
+"""The pool: a fixed number of workers, each replaced when it dies, all ended with it."""
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from neonhub.agents import AgentManager
+from neonhub.config import Settings, load_settings, require_redis_url
+from neonhub.database import Database
+from neonhub.errors import ConfigError
+from neonhub.migrations import migrate
+from neonhub.observability.logs import configure_logging
+from neonhub.process import die_with_parent
+from neonhub.redis.connect import connect_blocking
+from workers.pool_worker import PoolWorker
+
+logger = logging.getLogger(__name__)
+
+SHUTDOWN_SECONDS = 8.0
+"""How long workers may take to end after SIGTERM before they are killed."""
+
+RESTART_SECONDS = 1.0
+"""A worker that died is replaced after this long, so that a broken one doesn't spin."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+
+class Pool:
+    """Keeps `size` worker processes alive."""
+
+    def __init__(self, size: int, work: Callable[[], None]) -> None:
+        """
+        Args:
+            work: What each worker process does until it is asked to end.
+        """
+        self._size = size
+        self._work = work
+        self._pids: set[int] = set()
+        self._start_at = 0.0
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then end every worker."""
+        # Signals are waited for, not handled: nothing interrupts a step half-way.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        while not self._is_asked_to_end():
+            self.step()
+        self.end()
+
+    def step(self) -> None:
+        """Reap workers that died, and start those that are missing."""
+        while (pid := self._reap()) is not None:
+            logger.warning("Worker process %d has ended; another takes its place.", pid)
+            self._start_at = time.monotonic() + RESTART_SECONDS
+        if time.monotonic() >= self._start_at:
+            while len(self._pids) < self._size:
+                self._pids.add(self._fork())
+
+    def end(self) -> None:
+        """Ask the workers to end; kill those that don't in time."""
+        deadline = time.monotonic() + SHUTDOWN_SECONDS
+        self._signal_all(signal.SIGTERM)
+        while self._pids and time.monotonic() < deadline:
+            signal.sigtimedwait([signal.SIGCHLD], 0.2)
+            while self._reap() is not None:
+                continue
+        self._signal_all(signal.SIGKILL)
+
+    def _is_asked_to_end(self) -> bool:
+        received = signal.sigtimedwait(_SIGNALS, RESTART_SECONDS if self._pids else 0)
+        return received is not None and received.si_signo != signal.SIGCHLD
+
+    def _reap(self) -> int | None:
+        if not self._pids:
+            return None
+        pid, _ = os.waitpid(-1, os.WNOHANG)
+        self._pids.discard(pid)
+        return pid or None
+
+    def _signal_all(self, signum: int) -> None:
+        for pid in self._pids:
+            os.kill(pid, signum)
+
+    def _fork(self) -> int:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            return pid
+        status = 1
+        try:
+            die_with_parent(parent)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            self._work()
+            status = 0
+        except Exception:
+            logger.exception("A worker of the pool could not go on.")
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+
+
+def main() -> None:
+    """Run the pool until it is asked to end."""
+    try:
+        settings = load_settings()
+        configure_logging(settings)
+        require_redis_url(settings)
+        AgentManager(settings.agent_modules)  # a module that can't be imported stops the start
+    except ConfigError as error:
+        sys.exit(str(error))
+    _migrate(settings)
+    Pool(settings.pool_size, lambda: work(settings)).run()
+
+
+def work(settings: Settings) -> None:
+    """One worker: take jobs until asked to end."""
+    configure_logging(settings)
+    PoolWorker(connect_blocking(require_redis_url(settings))).work(logging_level=settings.log_level)
+
+
+def _migrate(settings: Settings) -> None:
+    database = Database(settings.database_url)
+    migrate(database)
+    database.close()
+
+
+if __name__ == "__main__":
+    main()
