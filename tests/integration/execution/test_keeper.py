@@ -1,0 +1,249 @@
+"""Real agents in real processes: results, failures, timeouts, stops, deaths."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from redis import Redis
+
+from neonhub.agents import AgentManager
+from neonhub.clock import utcnow
+from neonhub.database import Database
+from neonhub.domain.states import SessionStatus
+from neonhub.execution.keeper import Keeper
+from neonhub.execution.session_manager import SessionManager
+from neonhub.models import AgentSession, Attempt, SessionEvent
+from neonhub.redis.keys import EVENTS_STREAM
+from tests.factories import add_agent, add_fleet, add_session, reload
+
+
+class Bench:
+    """A keeper in a forked process, as a worker would run it, and the means to watch it."""
+
+    def __init__(self, database: Database, redis: Redis) -> None:
+        self.database = database
+        self.redis = redis
+        self.agents = AgentManager(["tests.agents_for_tests"])
+        self.manager = SessionManager(database, redis)
+        self.pids: list[int] = []
+
+    def session(self, kind: str, config: dict[str, Any], **values: Any) -> AgentSession:
+        agent = add_agent(self.database, kind=kind, **config)
+        return add_session(self.database, agent, **values)
+
+    def start(self, session: AgentSession, **hooks: Any) -> int:
+        self.database.close()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.database.forget_connections()
+                self.redis.connection_pool.reset()
+                keeper = Keeper(self.database, self.redis, self.agents, **hooks)
+                keeper.run_session(session.id, session.attempt, "test-worker")
+                os._exit(0)
+            finally:
+                os._exit(1)
+        self.pids.append(pid)
+        return pid
+
+    def run(self, kind: str, config: dict[str, Any] | None = None, **values: Any) -> AgentSession:
+        session = self.session(kind, config or {}, **values)
+        self.finish(self.start(session))
+        return reload(self.database, session)
+
+    def finish(self, pid: int) -> None:
+        assert os.waitpid(pid, 0)[1] == 0
+        self.pids.remove(pid)
+
+    def wait(self, condition: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + 20
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "it never came true"
+            threading.Event().wait(0.02)
+        return value
+
+    def is_running(self, session: AgentSession) -> bool:
+        return reload(self.database, session).status == SessionStatus.RUNNING
+
+    def agent_pid(self, keeper_pid: int) -> int:
+        children = self.wait(lambda: psutil.Process(keeper_pid).children())
+        return int(children[0].pid)
+
+
+@pytest.fixture
+def bench(database: Database, redis_connection: Redis) -> Iterator[Bench]:
+    add_fleet(database, stop_grace_ms=300, lease_ms=3000, backoff_base_ms=1000)
+    bench = Bench(database, redis_connection)
+    yield bench
+    for pid in bench.pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def events(bench: Bench) -> list[str]:
+    with bench.database.read() as db:
+        rows = db.query(SessionEvent).order_by(SessionEvent.id).all()
+        return [row.event or row.type for row in rows]
+
+
+def test_a_result_is_kept(bench: Bench) -> None:
+    ended = bench.run("echo", {"a": 1}, input={"b": 2})
+    assert (ended.status, ended.error) == (SessionStatus.COMPLETED, None)
+    assert ended.result == {"a": 1, "b": 2}
+    assert events(bench) == ["agent:started", "agent:completed"]
+
+
+def test_progress_is_published_and_kept(bench: Bench) -> None:
+    ended = bench.run("slow", {"seconds": 0.1, "steps": 4})
+    assert (ended.status, ended.progress) == (SessionStatus.COMPLETED, 100)
+    entries: Any = bench.redis.xrange(EVENTS_STREAM)
+    told = [fields for _, fields in entries if b"agent:progress" in b"".join(fields.values())]
+    assert len(told) >= 4
+
+
+def test_an_exception_is_kept_with_its_traceback(bench: Bench) -> None:
+    ended = bench.run("raiser")
+    assert (ended.status, ended.reason) == (SessionStatus.RETRYING, "error")
+    assert ended.error is not None
+    assert "raise" in ended.error["traceback"] and ended.error["message"]
+
+
+def test_a_fatal_error_is_not_retried(bench: Bench) -> None:
+    ended = bench.run("fatal")
+    assert (ended.status, ended.error and ended.error["type"]) == ("FAILED", "NonRetryableError")
+
+
+def test_an_agent_whose_process_dies_has_failed(bench: Bench) -> None:
+    ended = bench.run("crasher", max_retries=0)
+    assert (ended.status, ended.reason) == (SessionStatus.FAILED, "error")
+    assert ended.error is not None and "status 3" in ended.error["message"]
+
+
+def test_an_agent_that_is_killed_has_failed_in_words(bench: Bench) -> None:
+    session = bench.session("slow", {"seconds": 60, "steps": 600}, max_retries=0)
+    keeper = bench.start(session)
+    os.kill(bench.agent_pid(keeper), signal.SIGKILL)
+    bench.finish(keeper)
+    error = reload(bench.database, session).error
+    assert error is not None and "SIGKILL" in error["message"]
+
+
+def test_an_unknown_kind_fails_at_once_with_its_reason(bench: Bench) -> None:
+    ended = bench.run("gone")
+    assert ended.status == SessionStatus.FAILED
+    assert ended.error is not None and "gone" in ended.error["message"]
+
+
+def test_a_result_that_is_no_json_fails(bench: Bench) -> None:
+    ended = bench.run("unserialisable", max_retries=0)
+    assert ended.status == SessionStatus.FAILED
+
+
+def test_a_timeout_ends_even_an_agent_that_ignores_everything(bench: Bench) -> None:
+    ended = bench.run("stubborn", timeout_seconds=1, max_retries=0)
+    assert (ended.status, ended.reason) == (SessionStatus.FAILED, "timeout")
+    assert ended.error is not None and "1 second" in ended.error["message"]
+
+
+def test_a_stop_is_obeyed_by_an_agent_that_looks(bench: Bench) -> None:
+    session = bench.session("slow", {"seconds": 60, "steps": 6000})
+    keeper = bench.start(session)
+    bench.wait(lambda: bench.is_running(session))
+    bench.manager.stop(session.id)
+    bench.finish(keeper)
+    assert reload(bench.database, session).status == SessionStatus.STOPPED
+
+
+def test_a_stop_kills_an_agent_that_does_not_look(bench: Bench) -> None:
+    session = bench.session("stubborn", {})
+    keeper = bench.start(session)
+    bench.wait(lambda: bench.is_running(session))
+    bench.manager.stop(session.id)
+    bench.finish(keeper)
+    assert reload(bench.database, session).status == SessionStatus.STOPPED
+
+
+def test_a_stop_reaches_the_agent_through_the_database_alone(bench: Bench) -> None:
+    session = bench.session("stubborn", {})
+    keeper = bench.start(session)
+    bench.wait(lambda: bench.is_running(session))
+    with bench.database.begin() as db:
+        db.get_one(AgentSession, session.id).stop_requested_at = utcnow()
+    bench.finish(keeper)
+    assert reload(bench.database, session).status == SessionStatus.STOPPED
+
+
+def test_what_the_agent_started_dies_with_it(bench: Bench) -> None:
+    session = bench.session("forker", {})
+    keeper = bench.start(session)
+    grown = bench.wait(lambda: psutil.Process(keeper).children(recursive=True)[1:])
+    bench.manager.stop(session.id)
+    bench.finish(keeper)
+    assert not any(process.is_running() for process in grown)
+
+
+def test_the_agent_dies_with_its_keeper(bench: Bench) -> None:
+    keeper = bench.start(bench.session("stubborn", {}))
+    agent = psutil.Process(bench.agent_pid(keeper))
+    os.kill(keeper, signal.SIGKILL)
+    os.waitpid(keeper, 0)
+    bench.pids.remove(keeper)
+    bench.wait(lambda: not agent.is_running())
+
+
+def test_the_lease_is_renewed_while_the_agent_runs(bench: Bench) -> None:
+    session = bench.session("slow", {"seconds": 60, "steps": 6000})
+    bench.start(session)
+    bench.wait(lambda: bench.is_running(session))
+
+    def lease() -> datetime:
+        with bench.database.read() as db:
+            return db.get_one(Attempt, (session.id, 1)).lease_until
+
+    first = lease()
+    assert bench.wait(lambda: lease() > first)
+
+
+def test_a_keeper_that_was_given_up_kills_its_agent_and_writes_nothing(bench: Bench) -> None:
+    session = bench.session("stubborn", {})
+    keeper = bench.start(session)
+    bench.wait(lambda: bench.is_running(session))
+    with bench.database.begin() as db:
+        db.get_one(Attempt, (session.id, 1)).token = "another's"
+    bench.finish(keeper)
+    assert reload(bench.database, session).status == SessionStatus.RUNNING
+
+
+def test_a_worker_that_shuts_down_lets_a_short_agent_finish(bench: Bench) -> None:
+    session = bench.session("slow", {"seconds": 0.5, "steps": 5})
+    bench.finish(bench.start(session, is_shutting_down=lambda: True))
+    assert reload(bench.database, session).status == SessionStatus.COMPLETED
+
+
+def test_a_worker_that_shuts_down_hands_a_long_one_back(bench: Bench) -> None:
+    session = bench.session("slow", {"seconds": 60, "steps": 6000})
+    bench.finish(bench.start(session, is_shutting_down=lambda: True))
+    waiting = reload(bench.database, session)
+    assert (waiting.status, waiting.attempt, waiting.failures) == (SessionStatus.QUEUED, 2, 0)
+
+
+def test_copies_of_one_job_start_one_agent(bench: Bench, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    session = bench.session("recorder", {"path": str(trace)})
+    for pid in [bench.start(session) for _ in range(5)]:
+        bench.finish(pid)
+    assert [line.split()[-1] for line in trace.read_text().splitlines()] == ["start", "end"]
+
+
+def test_an_agents_log_is_kept_in_order(bench: Bench) -> None:
+    ended = bench.run("chatty", {"lines": 300})
+    with bench.database.read() as db:
+        rows = db.query(SessionEvent).filter_by(session_id=ended.id, event=None)
+        assert [row.data["n"] for row in rows.order_by(SessionEvent.id)] == list(range(300))
