@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from neonhub import database_url as database_urls
-from neonhub.environment import Reader
+from neonhub.environment import Reader, passwords_in
 from neonhub.errors import ConfigError
 
 DAY_MS = 86_400_000
@@ -74,6 +75,22 @@ class Settings:
     def is_production(self) -> bool:
         """Whether NODE_ENV is production."""
         return self.node_env == "production"
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Every value that must not be seen in a log line, passwords in addresses included."""
+        keys = (
+            self.jwt_secret,
+            self.jwt_refresh_secret,
+            self.session_secret,
+            self.google_client_secret,
+            self.openai_api_key,
+            self.anthropic_api_key,
+            self.sentry_dsn,
+            *passwords_in(self.database_url),
+            *passwords_in(self.redis_url or ""),
+        )
+        return frozenset(key for key in keys if key)
 
     @property
     def database_schema(self) -> str | None:
@@ -162,21 +179,27 @@ def require_redis_url(settings: Settings) -> str:
     return settings.redis_url
 
 
-def prepare_data_dir(data_dir: Path) -> None:
-    """Make the data folder, for its owner alone, and see that it can be written.
+def prepare_folders(settings: Settings) -> None:
+    """Make the folders that data goes into, for their owner alone, and see that they take it.
 
     Raises:
-        ConfigError: It cannot be.
+        ConfigError: One of them cannot be written.
     """
+    _prepare_folder("NEONHUB_DATA_DIR", settings.data_dir)
+    file = database_urls.sqlite_file(settings.database_url)
+    if file is not None and file.parent != settings.data_dir:
+        _prepare_folder("DATABASE_URL", file.parent)
+
+
+def _prepare_folder(name: str, folder: Path) -> None:
     try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        probe = data_dir / f".probe-{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with TemporaryFile(dir=folder):
+            return
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(
-            f"NEONHUB_DATA_DIR is '{data_dir}': must be a folder that can be written ({reason})."
+            f"{name} needs the folder '{folder}': it must be one that can be written ({reason})."
         ) from error
 
 

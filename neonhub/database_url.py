@@ -40,6 +40,12 @@ def sqlite_url(file: Path) -> str:
     return URL.create("sqlite", database=str(file.absolute())).render_as_string()
 
 
+def sqlite_file(database_url: str) -> Path | None:
+    """Return the file a normalised URL names; None if it is not SQLite's."""
+    url = make_url(database_url)
+    return Path(str(url.database)) if url.drivername == "sqlite" else None
+
+
 def schema_of(database_url: str) -> str | None:
     """Return the PostgreSQL schema a normalised URL names; None for the server's default."""
     options = make_url(database_url).query.get("options", "")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from neonhub.errors import ConfigError
 
@@ -157,6 +157,12 @@ def shown(text: str) -> str:
     masked = _PASSWORD_IN_URL.sub(r"\1:****@", text)
     masked = _PASSWORD_IN_QUERY.sub(r"\1****", masked)
     return repr(masked if len(masked) <= _MAX_SHOWN else masked[: _MAX_SHOWN - 1] + "…")
+
+
+def passwords_in(url: str) -> tuple[str, ...]:
+    """Return the password of a URL, as written and as meant; nothing if it has none."""
+    password = urlsplit(url).password
+    return (password, unquote(password)) if password else ()
 
 
 def comma_separated(text: str, parse: Callable[[str], str]) -> tuple[str, ...]:

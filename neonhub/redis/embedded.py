@@ -59,6 +59,10 @@ class EmbeddedServer:
         """The running program; None before `start` and after `stop`."""
         return self._process
 
+    def has_ended(self) -> bool:
+        """Whether the server was started and has died since."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self) -> str:
         """Start the server and wait until it answers; call it from the main thread.
 

@@ -1,0 +1,1 @@
+"""What tells an operator how NeonHub is doing: logs, metrics, error reports."""
