@@ -1,0 +1,1 @@
+"""The whole of NeonHub on one machine: its processes, started, watched and ended together."""

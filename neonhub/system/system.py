@@ -1,0 +1,180 @@
+"""Starts every process of NeonHub on this machine, keeps them alive and ends them in order."""
+
+import http
+import http.client
+import logging
+import os
+import queue
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from neonhub.config import Settings, prepare_folders
+from neonhub.process import descendants, kill_all
+from neonhub.redis.embedded import EmbeddedServer
+from neonhub.system.announcement import announcement
+from neonhub.system.listening import listen, local_address, lock_data_dir
+from neonhub.system.part import Part
+from workers.web import LISTEN_FDS
+
+logger = logging.getLogger(__name__)
+
+STEP_SECONDS = 1.0
+READY_STEP_SECONDS = 0.1
+READY_TIMEOUT_SECONDS = 2.0
+WORK_END_SECONDS = 8.5
+"""From the signal until scheduler and pool, with their agents, must have ended."""
+WEB_END_SECONDS = 9.5
+"""From the signal until the web must have ended, too."""
+
+_END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SIGNALS = (*_END_SIGNALS, signal.SIGCHLD)
+
+
+class System:
+    """The web, a scheduler, a pool of workers and, without REDIS_URL, a server of our own."""
+
+    def __init__(
+        self, settings: Settings, *, root: Path, say: Callable[[str], object] = print
+    ) -> None:
+        """
+        Args:
+            root: The folder that has `wsgi.py` and `workers/`.
+            say: Takes the announcement once the system is ready.
+        """
+        self._settings = settings
+        self._root = root
+        self._say = say
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._server: EmbeddedServer | None = None
+        self._redis_url = settings.redis_url or ""
+        self._parts: list[Part] = []
+        self._is_announced = False
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT; a second one ends all at once.
+
+        Raises:
+            ConfigError: A setting, the data folder or a port stands in the way.
+            PartRefused: A process cannot run with these settings.
+        """
+        prepare_folders(self._settings)
+        with ExitStack() as stack:
+            stack.enter_context(lock_data_dir(self._settings.data_dir))
+            listeners = [stack.enter_context(listener) for listener in self._listen()]
+            self._catch_signals()
+            stack.callback(self._end_server)
+            self._start_server()
+            stack.callback(self._end_parts, listeners)
+            self._parts = self._make_parts([listener.fileno() for listener in listeners])
+            self._watch()
+
+    def _listen(self) -> list[socket.socket]:
+        listeners = [listen("PORT", self._settings.host, self._settings.port)]
+        if self._settings.prometheus_port is not None:
+            port = self._settings.prometheus_port
+            listeners.append(listen("PROMETHEUS_PORT", self._settings.host, port))
+        return listeners
+
+    def _catch_signals(self) -> None:
+        for signum in _SIGNALS:
+            signal.signal(signum, lambda received, _: self._signals.put(received))
+
+    def _start_server(self) -> None:
+        if self._settings.redis_url is None:
+            self._server = EmbeddedServer(self._settings.data_dir / "redis")
+            self._redis_url = self._server.start()
+
+    def _make_parts(self, listening: Sequence[int]) -> list[Part]:
+        env = self._environment()
+        web_env = env | {LISTEN_FDS: ",".join(map(str, listening))}
+        return [
+            # SIGTERM, so that gunicorn ends its worker with it.
+            Part(
+                "web",
+                "workers.web",
+                env=web_env,
+                death_signal=signal.SIGTERM,
+                pass_fds=listening,
+            ),
+            Part("scheduler", "workers.scheduler", env=env),
+            Part("pool", "workers.pool", env=env),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, (str(self._root), os.environ.get("PYTHONPATH"))))
+        return os.environ | {
+            "REDIS_URL": self._redis_url,
+            "DATABASE_URL": self._settings.database_url,
+            "NEONHUB_DATA_DIR": str(self._settings.data_dir),
+            "PYTHONPATH": path,
+        }
+
+    def _watch(self) -> None:
+        while not self._is_asked_to_end(STEP_SECONDS if self._is_announced else READY_STEP_SECONDS):
+            self._restart_server()
+            for part in self._parts:
+                part.step(time.monotonic())
+            if not self._is_announced and self._is_ready():
+                self._is_announced = True
+                self._say(announcement(self._settings, self._redis_url, self._root))
+
+    def _is_asked_to_end(self, timeout_seconds: float) -> bool:
+        try:
+            return self._signals.get(timeout=timeout_seconds) in _END_SIGNALS
+        except queue.Empty:
+            return False
+
+    def _restart_server(self) -> None:
+        if self._server is not None and self._server.has_ended():
+            logger.error("The embedded server has ended and starts again.")
+            self._server.start()
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection(
+            local_address(self._settings.host).strip("[]"),
+            self._settings.port,
+            timeout=READY_TIMEOUT_SECONDS,
+        )
+        try:
+            connection.request("GET", "/readyz", headers={"Host": "localhost"})
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _end_parts(self, listeners: Sequence[socket.socket]) -> None:
+        # The web ends last: whoever watches sees how the agents ended.
+        began = time.monotonic()
+        work = [part for part in self._parts if part.name != "web"]
+        web = [part for part in self._parts if part.name == "web"]
+        if self._end(work, began + WORK_END_SECONDS):
+            for listener in listeners:
+                listener.close()
+            self._end(web, began + WEB_END_SECONDS)
+        kill_all(descendants(except_for=self._server_pids()))
+
+    def _end(self, parts: Sequence[Part], deadline: float) -> bool:
+        """End parts; False if someone lost patience meanwhile."""
+        for part in parts:
+            part.ask_to_end()
+        while not all(part.has_ended() for part in parts):
+            seconds_left = deadline - time.monotonic()
+            if seconds_left <= 0:
+                logger.warning("Not all ended in time; the rest is killed.")
+                return True
+            if self._is_asked_to_end(min(seconds_left, STEP_SECONDS)):
+                return False
+        return True
+
+    def _server_pids(self) -> list[int]:
+        process = self._server.process if self._server is not None else None
+        return [process.pid] if process is not None else []
+
+    def _end_server(self) -> None:
+        if self._server is not None:
+            self._server.stop(timeout_seconds=1)
