@@ -1,0 +1,1 @@
+"""Deciding ticks: schedules, timers, and the scheduler that fires them."""
