@@ -8,13 +8,11 @@ import time
 from collections.abc import Callable
 
 from neonhub.agents import AgentManager
-from neonhub.config import Settings, load_settings, require_redis_url
+from neonhub.config import Settings, require_redis_url
 from neonhub.database import Database
-from neonhub.errors import ConfigError
-from neonhub.migrations import migrate
-from neonhub.observability.logs import configure_logging
 from neonhub.process import die_with_parent
 from neonhub.redis.connect import connect_blocking
+from neonhub.startup import prepare_database, run_process
 from workers.pool_worker import PoolWorker
 
 logger = logging.getLogger(__name__)
@@ -101,30 +99,26 @@ class Pool:
             os._exit(status)
 
 
-def main() -> None:
-    """Run the pool until it is asked to end."""
-    try:
-        settings = load_settings()
-        configure_logging(settings)
-        require_redis_url(settings)
-        AgentManager(settings.agent_modules)  # a module that can't be imported stops the start
-    except ConfigError as error:
-        sys.exit(str(error))
-    _migrate(settings)
+def run_pool(settings: Settings) -> None:
+    """Run the pool until it is asked to end.
+
+    Raises:
+        ConfigError: REDIS_URL is unset, or a module of agents cannot be imported.
+    """
+    require_redis_url(settings)
+    AgentManager(settings.agent_modules)
+    database = Database(settings.database_url)
+    prepare_database(database)
+    database.close()
     Pool(settings.pool_size, lambda: work(settings)).run()
 
 
 def work(settings: Settings) -> None:
     """One worker: take jobs until asked to end."""
-    configure_logging(settings)
-    PoolWorker(connect_blocking(require_redis_url(settings))).work(logging_level=settings.log_level)
-
-
-def _migrate(settings: Settings) -> None:
-    database = Database(settings.database_url)
-    migrate(database)
-    database.close()
+    worker = PoolWorker(connect_blocking(require_redis_url(settings)))
+    # RQ tells of every job twice; what matters of a session is in its own log.
+    worker.work(logging_level=logging.getLevelName(logging.getLogger("rq").level))
 
 
 if __name__ == "__main__":
-    main()
+    run_process("pool", run_pool)

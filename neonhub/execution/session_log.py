@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 BURST = 50
 PER_SECOND = 20.0
-"""An agent's progress is passed on at once up to `BURST` times, then this often; the newest wins."""
+"""Progress is passed on at once up to `BURST` times, then this often; the newest wins."""
 
 
 class ProgressFeed:
