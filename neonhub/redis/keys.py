@@ -26,3 +26,6 @@ SCHEDULER_PREFIX = "neonhub:scheduler:"
 
 QUEUES = ("critical", "high", "normal", "low")
 """RQ's queues, most urgent first."""
+
+SCHEDULERS = "neonhub:schedulers"
+"""Sorted set: name of a scheduler → the unix second of its last heartbeat."""
