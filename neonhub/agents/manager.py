@@ -1,11 +1,12 @@
 """AgentManager: knows every agent class, checks configs against them and builds agents."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import ValidationError
 
 from neonhub.agents.base import BaseAgent
+from neonhub.agents.configs import flat
 from neonhub.agents.errors import UnknownKind
 from neonhub.agents.registry import BUILT_IN, discover, load_built_in
 from neonhub.errors import InvalidInput
@@ -64,24 +65,5 @@ class AgentManager:
         try:
             schema().load(config)
         except ValidationError as error:
-            raise InvalidInput(_flat(error.messages)) from error
+            raise InvalidInput(flat(error)) from error
         return config
-
-
-def _flat(messages: Any) -> dict[str, list[str]]:
-    """marshmallow's nested messages as `config.headers.accept` → sentences."""
-    errors: dict[str, list[str]] = {}
-    for field, sentence in _sentences(messages, "config"):
-        errors.setdefault(field, []).append(sentence)
-    return errors
-
-
-def _sentences(messages: Any, field: str) -> Iterator[tuple[str, str]]:
-    if isinstance(messages, dict):
-        for name, inner in messages.items():
-            yield from _sentences(inner, field if name == "_schema" else f"{field}.{name}")
-    elif isinstance(messages, list):
-        for inner in messages:
-            yield from _sentences(inner, field)
-    else:
-        yield field, str(messages)

@@ -15,8 +15,8 @@ ENTRY_POINT_GROUP = "neonhub.agents"
 
 BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
-        "http": "neonhub.agents.http:HttpAgent",
-        "prompt": "neonhub.agents.prompt:PromptAgent",
+        "http": "neonhub.agents.http.agent:HttpAgent",
+        "prompt": "neonhub.agents.prompt.agent:PromptAgent",
     }
 )
 """Kind → class; imported when first used, because a worker that runs no HTTP needs no client."""
