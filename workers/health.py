@@ -1,0 +1,78 @@
+"""`python -m neonhub health ROLE`: whether this host has a living process of the role."""
+
+import http
+import http.client
+import socket
+import sys
+from collections.abc import Callable
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Worker
+
+from neonhub.config import Settings, load_settings, require_redis_url
+from neonhub.errors import ConfigError
+from neonhub.redis.connect import connect
+from neonhub.redis.keys import SCHEDULER_PREFIX
+from neonhub.system.listening import local_address
+
+TIMEOUT_SECONDS = 3
+
+
+def web_is_alive(settings: Settings) -> bool:
+    """Whether /healthz answers 200."""
+    host = local_address(settings.host).strip("[]")
+    connection = http.client.HTTPConnection(host, settings.port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": "localhost"})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def scheduler_is_alive(settings: Settings) -> bool:
+    """Whether a scheduler of this host has a heartbeat that is not over."""
+    with connect(require_redis_url(settings)) as redis:
+        return any(_host_of(redis, key) == socket.gethostname() for key in _schedulers(redis))
+
+
+def workers_are_alive(settings: Settings) -> bool:
+    """Whether a worker of this host has a heartbeat that is not over."""
+    with connect(require_redis_url(settings)) as redis:
+        prefix = f"{Worker.redis_worker_namespace_prefix}{socket.gethostname()}-"
+        return any(key.startswith(prefix) and redis.exists(key) for key in Worker.all_keys(redis))
+
+
+CHECKS: dict[str, Callable[[Settings], bool]] = {
+    "web": web_is_alive,
+    "scheduler": scheduler_is_alive,
+    "workers": workers_are_alive,
+}
+
+
+def main() -> None:
+    """End with 0 if the role is alive here, else with 1 and the reason."""
+    role = sys.argv[1] if len(sys.argv) > 1 else "web"
+    if role not in CHECKS:
+        sys.exit(f"usage: python -m neonhub health {{{','.join(CHECKS)}}}")
+    try:
+        alive = CHECKS[role](load_settings())
+    except (ConfigError, RedisError) as error:
+        sys.exit(str(error))
+    if not alive:
+        sys.exit(f"No sign of life from {role} on {socket.gethostname()}.")
+
+
+def _schedulers(redis: Redis) -> list[bytes]:
+    return list(redis.scan_iter(match=f"{SCHEDULER_PREFIX}*", count=100))
+
+
+def _host_of(redis: Redis, key: bytes) -> str:
+    host = redis.hget(key, "host")
+    return host.decode() if isinstance(host, bytes) else ""
+
+
+if __name__ == "__main__":
+    main()
