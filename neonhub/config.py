@@ -17,6 +17,7 @@ DAY_MS = 86_400_000
 MIN_SECRET_LENGTH = 32
 
 _ENVIRONMENTS = {name: name for name in ("development", "test", "production")}
+_LOCAL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104: listens nowhere
 _LOG_LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARNING", "warn": "WARNING"}
 _LOG_LEVELS |= {"error": "ERROR", "critical": "CRITICAL"}
 _PLACEHOLDERS = ("change", "default", "example", "placeholder", "replace", "your-", "your_")
@@ -75,6 +76,13 @@ class Settings:
     def is_production(self) -> bool:
         """Whether NODE_ENV is production."""
         return self.node_env == "production"
+
+    @property
+    def local_host(self) -> str:
+        """Where a client on this machine reaches what listens on HOST, as an address has it."""
+        address = self.host.strip("[]")
+        local = _LOCAL_ADDRESSES.get(address, address)
+        return f"[{local}]" if ":" in local else local
 
     @property
     def secrets(self) -> frozenset[str]:

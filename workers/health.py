@@ -14,14 +14,13 @@ from neonhub.config import Settings, load_settings, require_redis_url
 from neonhub.errors import ConfigError
 from neonhub.redis.connect import connect
 from neonhub.redis.keys import SCHEDULER_PREFIX
-from neonhub.system.listening import local_address
 
 TIMEOUT_SECONDS = 3
 
 
 def web_is_alive(settings: Settings) -> bool:
     """Whether /healthz answers 200."""
-    host = local_address(settings.host).strip("[]")
+    host = settings.local_host.strip("[]")
     connection = http.client.HTTPConnection(host, settings.port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/healthz", headers={"Host": "localhost"})

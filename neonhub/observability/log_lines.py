@@ -1,19 +1,14 @@
 """How one log line looks: readable on a terminal, JSON elsewhere, never with a secret in it."""
 
 import logging
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 import structlog
 from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-MASK = "****"
-MIN_SECRET_LENGTH = 4
-"""A shorter value would mask half of every line."""
-
-_SECRET_FIELDS = ("password", "secret", "token", "api_key", "apikey", "authorization", "dsn")
+from neonhub.observability.masking import Masker
 
 
 def line_formatter(
@@ -67,23 +62,9 @@ def _name_process(process: str) -> Processor:
 
 
 def _mask(secrets: Collection[str]) -> Processor:
-    hidden = sorted((s for s in secrets if len(s) >= MIN_SECRET_LENGTH), key=len, reverse=True)
-
-    def masked(value: Any, field: str = "") -> Any:
-        if field and any(word in field.lower() for word in _SECRET_FIELDS):
-            return MASK
-        if isinstance(value, Mapping):
-            return {key: masked(item, str(key)) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [masked(item) for item in value]
-        if value is None or isinstance(value, bool | int | float):
-            return value
-        text = str(value)
-        for secret in hidden:
-            text = text.replace(secret, MASK)
-        return text
+    masker = Masker(secrets)
 
     def mask(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
-        return {key: masked(value, key) for key, value in line.items()}
+        return {key: masker.data(value, key) for key, value in line.items()}
 
     return mask

@@ -7,7 +7,7 @@ from typing import TextIO
 from neonhub.config import Settings
 from neonhub.observability.log_lines import line_formatter
 
-_TALKATIVE = ("alembic", "rq", "sqlalchemy", "urllib3")
+_TALKATIVE = ("alembic", "rq", "rq.worker", "sqlalchemy", "urllib3")
 
 
 def configure_logging(

@@ -9,7 +9,6 @@ from sqlalchemy.engine import make_url
 
 from neonhub.config import Settings
 from neonhub.redis.keys import QUEUES
-from neonhub.system.listening import local_address
 
 _SHARED = ("NODE_ENV", "NEONHUB_DATA_DIR", "NEONHUB_AGENT_MODULES", "DATABASE_URL")
 """What a worker of its own terminal needs as well, if it was set for this run."""
@@ -17,7 +16,7 @@ _SHARED = ("NODE_ENV", "NEONHUB_DATA_DIR", "NEONHUB_AGENT_MODULES", "DATABASE_UR
 
 def announcement(settings: Settings, redis_url: str, root: Path) -> str:
     """Name the addresses and the line that adds a worker."""
-    address = f"{local_address(settings.host)}:{settings.port}"
+    address = f"{settings.local_host}:{settings.port}"
     return "\n".join(
         (
             "",

@@ -10,8 +10,6 @@ from neonhub.errors import ConfigError
 
 BACKLOG = 2048
 
-_LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104: listens nowhere
-
 
 def listen(name: str, host: str, port: int) -> socket.socket:
     """Open a listening socket that a restarted web process finds open again.
@@ -59,10 +57,3 @@ def lock_data_dir(data_dir: Path) -> IO[str]:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
-
-
-def local_address(host: str) -> str:
-    """Return where a client on this machine reaches a server that listens on `host`."""
-    address = host.strip("[]")
-    local = _LOCAL.get(address, address)
-    return f"[{local}]" if ":" in local else local

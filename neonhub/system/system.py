@@ -16,7 +16,7 @@ from neonhub.config import Settings, prepare_folders
 from neonhub.process import descendants, kill_all
 from neonhub.redis.embedded import EmbeddedServer
 from neonhub.system.announcement import announcement
-from neonhub.system.listening import listen, local_address, lock_data_dir
+from neonhub.system.listening import listen, lock_data_dir
 from neonhub.system.part import Part
 from workers.web import LISTEN_FDS
 
@@ -135,7 +135,7 @@ class System:
 
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(
-            local_address(self._settings.host).strip("[]"),
+            self._settings.local_host.strip("[]"),
             self._settings.port,
             timeout=READY_TIMEOUT_SECONDS,
         )
