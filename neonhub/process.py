@@ -33,14 +33,11 @@ def die_with_parent(parent_pid: int, signum: int = signal.SIGKILL) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process has this id; one that belongs to somebody else counts."""
+    """Whether a process with this id runs; one that has ended and waits for its parent doesn't."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 def adopt_orphans() -> None:
