@@ -1,10 +1,8 @@
 """Timers are claimed once, come back if nobody settles them, and wake who waits."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from redis import Redis
 
 from neonhub.redis import keys
@@ -13,13 +11,6 @@ from neonhub.scheduling.timers import VISIBILITY_SECONDS, Timers
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def timers(redis_connection: Redis) -> Iterator[Timers]:
-    timers = Timers(redis_connection)
-    yield timers
-    timers.stop_listening()
 
 
 def members(timers: Timers, now: datetime, limit: int = 100) -> list[str]:

@@ -1,0 +1,97 @@
+"""Puts timers back from the database: all of them at a start, the near ones at every sweep."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, select, tuple_
+
+from neonhub.database import Database
+from neonhub.domain.states import Priority, SessionStatus
+from neonhub.models import AgentSession, Schedule
+from neonhub.scheduling.timers import RETRY, TICK, VISIBILITY_SECONDS, Timers
+
+CHUNK = 2000
+"""Rows of one transaction; firing goes on between two of them."""
+
+_Row = tuple[str, datetime]
+
+
+class Repair:
+    """Reads what is due from the database, and sets the timers that are missing or late.
+
+    Each method yields after every chunk, so that whoever calls it can fire in between.
+    """
+
+    def __init__(self, database: Database, timers: Timers, *, chunk: int = CHUNK) -> None:
+        self._database = database
+        self._timers = timers
+        self._chunk = chunk
+
+    def load(self, now: datetime) -> Iterator[int]:
+        """Set the timers of everything that will ever be due: what is due first, then the rest.
+
+        Yields:
+            How many timers each chunk changed.
+        """
+        self._timers.mark_alive()
+        yield from self.sweep(now, timedelta(0))
+        yield from self._all_ticks()
+        yield from self._retries(None)
+
+    def sweep(self, now: datetime, ahead: timedelta) -> Iterator[int]:
+        """Set the timers of what is due until `ahead`, the most urgent first.
+
+        What came due just now is left to whoever has claimed it.
+
+        Yields:
+            How many timers each chunk changed.
+        """
+        until = now + ahead
+        for priority in Priority:
+            for chunk in self._due_ticks(priority, until):
+                yield self._timers.add_missing(self._unclaimed(chunk, now))
+        yield from self._retries(until)
+
+    def _unclaimed(self, chunk: list[_Row], now: datetime) -> dict[str, float]:
+        claimed_since = now - timedelta(seconds=VISIBILITY_SECONDS)
+        return {
+            TICK + schedule_id: at.timestamp()
+            for schedule_id, at in chunk
+            if not claimed_since < at <= now
+        }
+
+    def _due_ticks(self, priority: Priority, until: datetime) -> Iterator[list[_Row]]:
+        """Chunks in the order of the index on (priority_rank, next_run_at)."""
+        due = (Schedule.priority_rank == priority.rank, Schedule.next_run_at <= until)
+        query = select(Schedule.id, Schedule.next_run_at).where(*due)
+        query = query.order_by(Schedule.next_run_at, Schedule.id).limit(self._chunk)
+        rows = self._read(query)
+        while rows:
+            yield rows
+            last, at = rows[-1]
+            place = tuple_(Schedule.next_run_at, Schedule.id)
+            rows = self._read(query.where(Schedule.next_run_at >= at, place > (at, last)))
+
+    def _all_ticks(self) -> Iterator[int]:
+        last = ""
+        query = select(Schedule.id, Schedule.next_run_at).order_by(Schedule.id).limit(self._chunk)
+        while rows := self._read(
+            query.where(Schedule.id > last, Schedule.next_run_at.is_not(None))
+        ):
+            yield self._timers.add_missing({TICK + key: at.timestamp() for key, at in rows})
+            last = rows[-1][0]
+
+    def _retries(self, until: datetime | None) -> Iterator[int]:
+        last = ""
+        columns = select(AgentSession.id, AgentSession.next_attempt_at)
+        query = columns.where(AgentSession.status == SessionStatus.RETRYING)
+        if until is not None:
+            query = query.where(AgentSession.next_attempt_at <= until)
+        query = query.order_by(AgentSession.id).limit(self._chunk)
+        while rows := self._read(query.where(AgentSession.id > last)):
+            yield self._timers.add_missing({RETRY + key: at.timestamp() for key, at in rows})
+            last = rows[-1][0]
+
+    def _read(self, query: Select[str, datetime | None]) -> list[_Row]:
+        with self._database.read() as db:
+            return [(row[0], row[1]) for row in db.execute(query) if row[1] is not None]
