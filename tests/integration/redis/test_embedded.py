@@ -4,8 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from neonhub.process import is_alive
 from neonhub.redis import server_binary
 from neonhub.redis.connect import connect
 from neonhub.redis.embedded import EmbeddedServer
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -37,14 +37,6 @@ def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
     server.start()
     yield server
     server.stop()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Return once something holds; fail if it doesn't in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.02)
 
 
 def test_it_answers_at_its_url(server: EmbeddedServer) -> None:

@@ -1,0 +1,43 @@
+"""What only one system may have: a port, a data folder."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from neonhub.errors import ConfigError
+from neonhub.system.listening import listen, lock_data_dir
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]"])
+def test_a_free_port_is_listened_on(host: str) -> None:
+    with listen("PORT", host, 0) as listener, socket.socket(listener.family) as client:
+        client.connect(listener.getsockname())
+
+
+def test_a_taken_port_is_refused_in_one_line() -> None:
+    with listen("PORT", "127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            ConfigError, match=rf"^PORT is '{port}': .*Address already in use"
+        ) as no:
+            listen("PORT", "127.0.0.1", port)
+    assert "\n" not in no.value.message
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
+    with pytest.raises(ConfigError, match=r"PROMETHEUS_PORT is '9464': .*HOST"):
+        listen("PROMETHEUS_PORT", host, 9464)
+
+
+def test_a_folder_in_use_names_who_uses_it(tmp_path: Path) -> None:
+    with lock_data_dir(tmp_path):
+        with pytest.raises(ConfigError, match=f"process {os.getpid()} does"):
+            lock_data_dir(tmp_path)
+
+
+def test_a_folder_is_free_again_once_its_lock_is_closed(tmp_path: Path) -> None:
+    lock_data_dir(tmp_path).close()
+    lock_data_dir(tmp_path).close()

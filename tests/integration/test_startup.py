@@ -1,0 +1,76 @@
+"""What every process does first."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from neonhub.config import Settings
+from neonhub.database import Database
+from neonhub.errors import ConfigError
+from neonhub.migrations import is_migrated
+from neonhub.startup import EXIT_WRONG_SETTING, prepare_database, run_process
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings come from this folder, logging stays the tests'."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("neonhub.startup.configure_logging", lambda *_, **__: None)
+
+
+def test_a_process_gets_its_settings_and_a_data_folder(tmp_path: Path) -> None:
+    given: list[Settings] = []
+    run_process("pool", given.append)
+    assert given[0].data_dir == tmp_path / ".neonhub"
+    assert given[0].data_dir.is_dir()
+
+
+def test_a_wrong_setting_ends_a_process_with_its_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PORT", "x")
+    with pytest.raises(SystemExit) as ended:
+        run_process("pool", lambda _: None)
+    assert ended.value.code == EXIT_WRONG_SETTING
+    assert capsys.readouterr().err.startswith("PORT is 'x': must be")
+
+
+def test_a_setting_found_wrong_later_ends_a_process_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(_: Settings) -> None:
+        raise ConfigError("That does not go.")
+
+    with pytest.raises(SystemExit):
+        run_process("pool", refuse)
+    assert capsys.readouterr().err == "That does not go.\n"
+
+
+def test_an_empty_database_gets_the_newest_schema(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/new.db")
+    assert prepare_database(database)
+    with database.engine.begin() as connection:
+        assert is_migrated(connection)
+    database.close()
+
+
+def test_a_database_that_is_away_is_waited_for_and_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database, waits = Database(f"sqlite:///{tmp_path}/later/new.db"), list[float]()
+
+    def come_back_after_the_second_wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            (tmp_path / "later").mkdir()
+
+    with caplog.at_level(logging.ERROR):
+        assert prepare_database(database, sleep=come_back_after_the_second_wait)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    database.close()
+
+
+def test_waiting_for_a_database_ends_when_asked() -> None:
+    database = Database("sqlite:////no/such/folder/new.db")
+    assert not prepare_database(database, should_stop=lambda: True)

@@ -1,0 +1,62 @@
+"""What is installed is locked, and equal wherever it is."""
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCKS = ("requirements.txt", "requirements-dev.txt")
+
+
+def locked(name: str) -> dict[str, str]:
+    """Packages and versions of a lock."""
+    text = (ROOT / name).read_text()
+    return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, re.MULTILINE))
+
+
+def wanted() -> list[str]:
+    """The names of the packages NeonHub depends on."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return [re.split(r"[\[<>=~]", dependency)[0] for dependency in project["dependencies"]]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_locked_package_has_hashes(name: str) -> None:
+    packages = re.split(r"\n(?=\S)", (ROOT / name).read_text().strip())
+    assert all("--hash=sha256:" in package for package in packages)
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_names_no_registry(name: str) -> None:
+    assert not re.search(r"https?:|file:|--index|--find-links", (ROOT / name).read_text())
+
+
+def test_every_dependency_is_locked() -> None:
+    assert set(wanted()) <= set(locked("requirements.txt"))
+
+
+def test_tests_run_with_the_versions_that_are_shipped() -> None:
+    shipped, tested = (locked(name) for name in LOCKS)
+    assert shipped.items() <= tested.items()
+
+
+def test_large_clients_are_not_shipped() -> None:
+    assert not {"openai", "anthropic", "pytest", "playwright"} & set(locked("requirements.txt"))
+
+
+def test_make_alone_lists_its_targets() -> None:
+    bare = {"PATH": os.environ["PATH"]}  # the flags of an outer make are not for this one
+    done = subprocess.run(["make"], cwd=ROOT, env=bare, capture_output=True, text=True, check=True)
+    targets = re.findall(r"^\.PHONY: (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert [line.split()[1] for line in done.stdout.splitlines()] == targets
+
+
+def test_the_submission_script_runs_the_tests_and_nothing_else() -> None:
+    script = ROOT / ".ci" / "run"
+    commands = [line for line in script.read_text().splitlines() if line and line[0] != "#"]
+    assert commands[-1] == "exec make test"
+    assert script.stat().st_mode & 0o111
