@@ -41,7 +41,11 @@ def storable(value: Any, depth: int = 0) -> Any:
 
 def storable_text(value: Any) -> str:
     """A value as text; NUL and half characters, which PostgreSQL refuses, are replaced."""
-    text = str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    try:
+        text = str(value)
+    except Exception:  # somebody's `__str__`, or a structure without end
+        text = f"<{type(value).__name__}>"
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
