@@ -6,14 +6,13 @@ import socket
 import sys
 from collections.abc import Callable
 
-from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
 
 from neonhub.config import Settings, load_settings, require_redis_url
 from neonhub.errors import ConfigError
 from neonhub.redis.connect import connect
-from neonhub.redis.keys import SCHEDULER_PREFIX
+from neonhub.scheduling.heartbeat import live_schedulers
 
 TIMEOUT_SECONDS = 3
 
@@ -34,7 +33,7 @@ def web_is_alive(settings: Settings) -> bool:
 def scheduler_is_alive(settings: Settings) -> bool:
     """Whether a scheduler of this host has a heartbeat that is not over."""
     with connect(require_redis_url(settings)) as redis:
-        return any(_host_of(redis, key) == socket.gethostname() for key in _schedulers(redis))
+        return any(alive.host == socket.gethostname() for alive in live_schedulers(redis))
 
 
 def workers_are_alive(settings: Settings) -> bool:
@@ -62,15 +61,6 @@ def main() -> None:
         sys.exit(str(error))
     if not alive:
         sys.exit(f"No sign of life from {role} on {socket.gethostname()}.")
-
-
-def _schedulers(redis: Redis) -> list[bytes]:
-    return list(redis.scan_iter(match=f"{SCHEDULER_PREFIX}*", count=100))
-
-
-def _host_of(redis: Redis, key: bytes) -> str:
-    host = redis.hget(key, "host")
-    return host.decode() if isinstance(host, bytes) else ""
 
 
 if __name__ == "__main__":
