@@ -1,0 +1,123 @@
+"""Cron expressions: five fields or an alias, searched field by field."""
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+from croniter import croniter
+from croniter.croniter import CroniterError
+
+ALIASES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+
+
+_FOREIGN = re.compile(r"[?#~]|(?<![a-z])[rhlw](?![a-z])", re.IGNORECASE)
+"""What other crons know beyond the five fields: random, hashed, last, nearest weekday, nth."""
+
+
+class InvalidSchedule(ValueError):
+    """A schedule that cannot be understood, with the reason in words."""
+
+
+@dataclass(frozen=True)
+class Cron:
+    """A parsed expression.
+
+    A day matches by day-of-month OR day-of-week when both are restricted, as cron(5) says.
+    """
+
+    text: str
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]  # 0 = Monday, as date.weekday()
+    any_day: bool
+    any_weekday: bool
+    follows_clock: bool  # its minute or hour begins with `*`
+
+    def matches(self, day: date) -> bool:
+        """Whether the job runs on this date at all."""
+        if day.month not in self.months:
+            return False
+        if self.any_day or self.any_weekday:
+            return day.day in self.days and day.weekday() in self.weekdays
+        return day.day in self.days or day.weekday() in self.weekdays
+
+    def next_date(self, day: date) -> date | None:
+        """The first matching date at or after `day`, or None in the next 40 years."""
+        last = day.year + 40
+        while day.year < last:
+            if day.month not in self.months:
+                day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+            elif self.matches(day):
+                return day
+            else:
+                day += timedelta(days=1)
+        return None
+
+
+@lru_cache(maxsize=4096)
+def parse_cron(text: str) -> Cron:
+    """Parse five fields or an alias.
+
+    Raises:
+        InvalidSchedule: With the reason in words.
+    """
+    fields = _fields(text)
+    try:
+        expanded, _ = croniter.expand(" ".join(fields))
+    except (CroniterError, ValueError, KeyError) as error:
+        raise InvalidSchedule(f"{text!r} is not a cron expression: {error}.") from error
+    everything = (range(60), range(24), range(1, 32), range(1, 13), range(7))
+    sets = [
+        frozenset(full) if values == ["*"] else frozenset(int(v) for v in values)
+        for values, full in zip(expanded, everything, strict=True)
+    ]
+    cron = Cron(
+        text=text,
+        minutes=tuple(sorted(sets[0])),
+        hours=tuple(sorted(sets[1])),
+        days=sets[2],
+        months=sets[3],
+        weekdays=frozenset((day - 1) % 7 for day in sets[4]),
+        any_day=fields[2].startswith("*"),
+        any_weekday=fields[4].startswith("*"),
+        follows_clock=fields[0].startswith("*") or fields[1].startswith("*"),
+    )
+    _refuse_if_never(cron)
+    return cron
+
+
+def _fields(text: str) -> list[str]:
+    alias = text.strip().lower()
+    if alias.startswith("@"):
+        if alias not in ALIASES:
+            raise InvalidSchedule(f"{text!r} is not known; allowed: {', '.join(ALIASES)}.")
+        return ALIASES[alias].split()
+    fields = text.split()
+    if len(fields) != 5:
+        raise InvalidSchedule(
+            f"{text!r} has {len(fields)} fields; five are needed: "
+            "minute, hour, day of month, month, day of week."
+        )
+    for field in fields:
+        if foreign := _FOREIGN.search(field):
+            raise InvalidSchedule(f"{foreign[0]!r} in {field!r} is not part of standard cron.")
+    return fields
+
+
+def _refuse_if_never(cron: Cron) -> None:
+    if not cron.any_day and not cron.any_weekday:
+        return  # any weekday comes around
+    if not any(day <= monthrange(2024, month)[1] for day in cron.days for month in cron.months):
+        raise InvalidSchedule(f"{cron.text!r} never fires: no such day in that month.")

@@ -1,0 +1,206 @@
+"""What becomes of the ticks of one schedule that are due."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from neonhub.domain.jitter import jitter_for
+from neonhub.domain.occurrences import count_ticks, latest_tick, next_tick
+from neonhub.domain.schedule import Recurrence
+from neonhub.domain.states import CatchUp, HoldReason, Overlap, Reason, SessionStatus
+
+LIVE_SECONDS = 5
+"""A tick no later than this is live: it needs no catching up."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueSchedule:
+    """A schedule with what decides its due ticks."""
+
+    id: str
+    recurrence: Recurrence
+    next_tick_at: datetime
+    jitter_seconds: int = 0
+    overlap: Overlap = Overlap.SKIP
+    catch_up: CatchUp = CatchUp.LATEST
+    catch_up_window_seconds: int = 3600
+    max_runs: int | None = None
+    run_count: int = 0
+    paused: bool = False
+    skip_next: bool = False
+    active: int = 0  # sessions that run, retry or wait, held ones included
+    waiting: int = 0  # those of them held for overlap
+    catching_up: int = 0  # those of them held for catching up
+
+
+@dataclass(frozen=True, slots=True)
+class TickRow:
+    """One session row to write."""
+
+    tick_at: datetime
+    scheduled_for: datetime
+    status: SessionStatus
+    reason: str | None = None
+    hold_reason: HoldReason | None = None
+    missed_count: int | None = None
+    missed_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """All that changes: rows to write, and where the schedule stands after."""
+
+    rows: tuple[TickRow, ...]
+    next_tick_at: datetime | None
+    next_run_at: datetime | None
+    run_count: int
+    skip_next: bool = False
+    replace: bool = False  # running and waiting sessions are to be stopped first
+
+
+def decide(due: DueSchedule, now: datetime, *, max_rows: int = 100) -> Decision:
+    """Decide every tick that is due at `now`: each gets a row, its own or a shared one.
+
+    A tick within the catch-up window runs as `catch_up` says; what is older or not chosen shares
+    one `MISSED` row. The next tick follows from the planned times, never from the clock.
+
+    Args:
+        now: Timezone-aware instant.
+        max_rows: How many ticks are caught up in one step; the rest stays due.
+    """
+    jitter = jitter_for(due.id, due.jitter_seconds)
+    return _Deciding(due, jitter, now).decide(max_rows)
+
+
+class _Deciding:
+    """The state of one decision."""
+
+    def __init__(self, due: DueSchedule, jitter: timedelta, now: datetime) -> None:
+        self.due = due
+        self.rec = due.recurrence
+        self.jitter = jitter
+        self.horizon = now - jitter
+        self.first: datetime | None = due.next_tick_at
+        self.rows: list[TickRow] = []
+        self.run_count = due.run_count
+        self.skip_next = due.skip_next
+        self.replace = False
+
+    def decide(self, max_rows: int) -> Decision:
+        if self._is_exhausted():
+            self.first = None
+        elif self.due.paused:
+            self._share_all(SessionStatus.SKIPPED, Reason.PAUSED)
+        else:
+            self._skip_one()
+            self._miss_old()
+            if self.due.catch_up is CatchUp.ALL:
+                self._run_all(max_rows)
+            else:
+                self._run_newest()
+        next_tick_at = None if self._is_exhausted() else self.first
+        return Decision(
+            rows=tuple(self.rows),
+            next_tick_at=next_tick_at,
+            next_run_at=next_tick_at and next_tick_at + self.jitter,
+            run_count=self.run_count,
+            skip_next=self.skip_next,
+            replace=self.replace,
+        )
+
+    def _is_exhausted(self) -> bool:
+        return self.due.max_runs is not None and self.run_count >= self.due.max_runs
+
+    def _is_due(self) -> bool:
+        return self.first is not None and self.first <= self.horizon
+
+    def _skip_one(self) -> None:
+        """The one tick a person asked to skip."""
+        if self.skip_next and self.first is not None and self._is_due():
+            self._row(self.first, SessionStatus.SKIPPED, Reason.SKIPPED_BY_USER)
+            self._go_past(self.first)
+            self.skip_next = False
+
+    def _miss_old(self) -> None:
+        """What is older than the window is missed, whatever the policy."""
+        if self.due.catch_up is CatchUp.NONE:
+            window = timedelta(seconds=LIVE_SECONDS)
+        else:
+            window = timedelta(seconds=max(self.due.catch_up_window_seconds, LIVE_SECONDS))
+        oldest = self.horizon - window
+        if self.first is not None and self.first < oldest:
+            self._share(oldest, SessionStatus.MISSED, Reason.WINDOW)
+
+    def _run_newest(self) -> None:
+        newest = latest_tick(self.rec, self.horizon)
+        if not self._is_due() or self.first is None:
+            return
+        newest = max(newest or self.first, self.first)
+        if newest > self.first:
+            self._share(newest, SessionStatus.MISSED, Reason.CATCH_UP)
+        self._apply_overlap(newest)
+        self._go_past(newest)
+
+    def _run_all(self, max_rows: int) -> None:
+        ticks: list[datetime] = []
+        while self._is_due() and self.first is not None and len(ticks) < max_rows:
+            ticks.append(self.first)
+            self._go_past(self.first)
+        catching_up = len(ticks) > 1 or self.due.catching_up > 0
+        for tick in ticks:
+            if self._is_exhausted():
+                break
+            if catching_up and self.due.overlap is not Overlap.ALLOW:
+                is_first = tick == ticks[0] and self.due.active == 0
+                self._queue(tick, None if is_first else HoldReason.CATCH_UP)
+            else:
+                self._apply_overlap(tick)
+
+    def _apply_overlap(self, tick: datetime) -> None:
+        overlap = self.due.overlap
+        if self.due.active == 0 or overlap is Overlap.ALLOW:
+            self._queue(tick, None)
+        elif overlap is Overlap.REPLACE:
+            self.replace = True
+            self._queue(tick, HoldReason.OVERLAP)
+        elif overlap is Overlap.QUEUE_ONE and self.due.waiting == 0:
+            self._queue(tick, HoldReason.OVERLAP)
+        else:
+            self._row(tick, SessionStatus.SKIPPED, Reason.OVERLAP)
+
+    def _queue(self, tick: datetime, hold: HoldReason | None) -> None:
+        self.run_count += 1
+        self.rows.append(TickRow(tick, tick + self.jitter, SessionStatus.QUEUED, hold_reason=hold))
+
+    def _share_all(self, status: SessionStatus, reason: Reason) -> None:
+        newest = latest_tick(self.rec, self.horizon)
+        if newest is not None and self._is_due():
+            self._share(newest + timedelta(microseconds=1), status, reason)
+
+    def _share(self, until: datetime, status: SessionStatus, reason: Reason) -> None:
+        """One row for the ticks from the first due one up to, not including, an instant."""
+        if self.first is None:
+            return
+        count = count_ticks(self.rec, self.first, until)
+        newest = latest_tick(self.rec, until - timedelta(microseconds=1))
+        newest = max(newest or self.first, self.first)
+        if count > 1 or status is SessionStatus.MISSED:
+            since = self.first + self.jitter
+            self._row(newest, status, reason, missed_count=max(count, 1), missed_from=since)
+        else:
+            self._row(newest, status, reason)
+        self._go_past(newest)
+
+    def _row(
+        self,
+        tick: datetime,
+        status: SessionStatus,
+        reason: Reason,
+        *,
+        missed_count: int | None = None,
+        missed_from: datetime | None = None,
+    ) -> None:
+        planned = tick + self.jitter
+        self.rows.append(TickRow(tick, planned, status, reason, None, missed_count, missed_from))
+
+    def _go_past(self, tick: datetime) -> None:
+        self.first = next_tick(self.rec, tick)

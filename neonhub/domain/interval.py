@@ -1,0 +1,74 @@
+"""Intervals: how they are written, and arithmetic on their grid."""
+
+import re
+from datetime import datetime, timedelta
+from math import isfinite
+
+from neonhub.domain.cron import InvalidSchedule
+
+MIN_SECONDS = 1.0
+MAX_SECONDS = 366 * 86_400.0 * 10
+_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}
+_UNITS |= {"h": 3600, "hr": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
+_UNITS |= {"w": 604_800, "week": 604_800}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+ALLOWED = '"every 30 minutes", "every day", "90s", "1h30m" or a number of seconds'
+
+
+def parse_interval(value: object) -> float:
+    """Seconds of an interval.
+
+    Raises:
+        InvalidSchedule: It cannot be read, or is shorter than one second.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InvalidSchedule(f"{value!r} is not an interval; allowed: {ALLOWED}.")
+    seconds = float(value) if not isinstance(value, str) else _parse_text(value)
+    if not isfinite(seconds) or not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise InvalidSchedule(f"{value!r} must be at least 1 second and at most 10 years.")
+    return seconds
+
+
+def _parse_text(text: str) -> float:
+    rest = text.strip().lower().removeprefix("every").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", rest) and not text.strip().lower().startswith("every"):
+        return float(rest)
+    if _unit(rest):
+        return float(_unit(rest))
+    seconds, at = 0.0, 0
+    while at < len(rest):
+        part = _PART.match(rest, at)
+        if part is None or not _unit(part[2]):
+            raise InvalidSchedule(f"{text!r} is not an interval; allowed: {ALLOWED}.")
+        seconds += float(part[1]) * _unit(part[2])
+        at = part.end()
+    if not rest:
+        raise InvalidSchedule(f"{text!r} is not an interval; allowed: {ALLOWED}.")
+    return seconds
+
+
+def _unit(word: str) -> int:
+    return _UNITS.get(word) or _UNITS.get(word.removesuffix("s"), 0)
+
+
+def next_on_grid(anchor: datetime, seconds: float, after: datetime) -> datetime:
+    """The first grid instant strictly after `after`, never before the anchor."""
+    if after < anchor:
+        return anchor
+    step = timedelta(seconds=seconds)
+    return anchor + step * ((after - anchor) // step + 1)
+
+
+def latest_on_grid(anchor: datetime, seconds: float, at: datetime) -> datetime | None:
+    """The newest grid instant at or before `at`, or None before the anchor."""
+    if at < anchor:
+        return None
+    step = timedelta(seconds=seconds)
+    return anchor + step * ((at - anchor) // step)
+
+
+def count_on_grid(anchor: datetime, seconds: float, start: datetime, end: datetime) -> int:
+    """How many grid instants there are in start ≤ t < end."""
+    step = timedelta(seconds=seconds)
+    first = max(0, -((anchor - start) // step))
+    return max(0, -((anchor - end) // step) - first)

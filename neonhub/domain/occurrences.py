@@ -1,0 +1,116 @@
+"""The ticks of a schedule: next, newest, all in a range, how many."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from neonhub.domain.cron import Cron, parse_cron
+from neonhub.domain.interval import count_on_grid, latest_on_grid, next_on_grid
+from neonhub.domain.local_days import instants_on
+from neonhub.domain.schedule import Recurrence
+
+_DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
+
+
+def next_tick(rec: Recurrence, after: datetime) -> datetime | None:
+    """The first tick strictly after an instant, or None if there is none.
+
+    Jitter is not in it; `start_at` and `end_at` are.
+    """
+    if rec.start_at is not None and after < rec.start_at:
+        after = rec.start_at - _INSTANT
+    tick = _next(rec, after)
+    return None if tick is None or (rec.end_at and tick > rec.end_at) else tick
+
+
+def latest_tick(rec: Recurrence, at: datetime) -> datetime | None:
+    """The newest tick at or before an instant, or None if there is none."""
+    if rec.end_at is not None:
+        at = min(at, rec.end_at)
+    tick = _latest(rec, at)
+    return None if tick is None or (rec.start_at and tick < rec.start_at) else tick
+
+
+def ticks_between(rec: Recurrence, start: datetime, end: datetime) -> Iterator[datetime]:
+    """All ticks in start ≤ t < end, oldest first, made one at a time."""
+    tick = next_tick(rec, start - _INSTANT)
+    while tick is not None and tick < end:
+        yield tick
+        tick = next_tick(rec, tick)
+
+
+def count_ticks(rec: Recurrence, start: datetime, end: datetime) -> int:
+    """How many ticks there are in start ≤ t < end, by arithmetic where it allows."""
+    if rec.start_at is not None:
+        start = max(start, rec.start_at)
+    if rec.end_at is not None:
+        end = min(end, rec.end_at + _INSTANT)
+    if end <= start:
+        return 0
+    if rec.interval_seconds is not None:
+        return count_on_grid(_anchor(rec), rec.interval_seconds, start, end)
+    if rec.cron_expression is not None:
+        return _count_cron(parse_cron(rec.cron_expression), _zone(rec.timezone), start, end)
+    return sum(1 for _ in ticks_between(rec, start, end))
+
+
+def _next(rec: Recurrence, after: datetime) -> datetime | None:
+    if rec.cron_expression is not None:
+        return _next_cron(parse_cron(rec.cron_expression), _zone(rec.timezone), after)
+    if rec.interval_seconds is not None:
+        return next_on_grid(_anchor(rec), rec.interval_seconds, after)
+    return rec.run_at if rec.run_at is not None and rec.run_at > after else None
+
+
+def _latest(rec: Recurrence, at: datetime) -> datetime | None:
+    if rec.cron_expression is not None:
+        return _latest_cron(parse_cron(rec.cron_expression), _zone(rec.timezone), at)
+    if rec.interval_seconds is not None:
+        return latest_on_grid(_anchor(rec), rec.interval_seconds, at)
+    return rec.run_at if rec.run_at is not None and rec.run_at <= at else None
+
+
+def _next_cron(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime | None:
+    # A date's ticks may lie after its end (a gap at midnight), so the search starts a day early.
+    day = cron.next_date(after.astimezone(zone).date() - _DAY)
+    while day is not None:
+        for instant in instants_on(cron, day, zone):
+            if instant > after:
+                return instant
+        day = cron.next_date(day + _DAY)
+    return None
+
+
+def _latest_cron(cron: Cron, zone: ZoneInfo, at: datetime) -> datetime | None:
+    day = at.astimezone(zone).date()
+    for _ in range(40 * 366):
+        if cron.matches(day):
+            earlier = [instant for instant in instants_on(cron, day, zone) if instant <= at]
+            if earlier:
+                return earlier[-1]
+        day -= _DAY
+    return None
+
+
+def _count_cron(cron: Cron, zone: ZoneInfo, start: datetime, end: datetime) -> int:
+    seen: datetime | None = None
+    total = 0
+    day: date | None = cron.next_date(start.astimezone(zone).date() - _DAY)
+    last = end.astimezone(zone).date()
+    while day is not None and day <= last:
+        for instant in instants_on(cron, day, zone):
+            if start <= instant < end and (seen is None or instant > seen):
+                total, seen = total + 1, instant
+        day = cron.next_date(day + _DAY)
+    return total
+
+
+def _anchor(rec: Recurrence) -> datetime:
+    return rec.anchor or datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)

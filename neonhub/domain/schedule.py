@@ -1,0 +1,21 @@
+"""What decides the ticks of a schedule."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """Exactly one of a cron expression, an interval and one instant, within a window.
+
+    All instants are timezone-aware. `anchor` is the first instant of an interval's grid; ticks
+    before `start_at` or after `end_at` do not exist.
+    """
+
+    cron_expression: str | None = None
+    interval_seconds: float | None = None
+    run_at: datetime | None = None
+    timezone: str = "UTC"
+    anchor: datetime | None = None
+    start_at: datetime | None = None
+    end_at: datetime | None = None
