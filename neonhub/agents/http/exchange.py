@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -85,13 +85,10 @@ class Exchange:
         request = self._request
         for _ in range(MAX_REDIRECTS + 1):
             self._connection = self._connect(request.url)
-            try:
-                response = _send(self._connection, request)
+            with closing(self._connection), closing(_send(self._connection, request)) as response:
                 target = self._redirect(request, response)
                 if target is None:
                     return self._read(response)
-            finally:
-                self._connection.close()
             request = target
         raise NonRetryableError(f"{request.url} was the {MAX_REDIRECTS + 1}th redirect in a row.")
 
