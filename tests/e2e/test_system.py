@@ -1,0 +1,205 @@
+"""The whole system on one machine: started by one command, ended by one signal."""
+
+import json
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import websockets.sync.client as websocket
+from websockets.exceptions import ConnectionClosed
+
+from tests.e2e.running import RunningSystem, all_gone, free_port, is_running
+from tests.waiting import wait_until
+
+SEEDED = {
+    "content-creator": "0 9 * * *",
+    "trend-analyzer": "0 */6 * * *",
+    "customer-support": "*/30 9-17 * * 1-5",
+    "performance-optimizer": "0 2 * * 0",
+    "email-marketer": "0 8 * * 1-5",
+}
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[RunningSystem]:
+    """A started system on SQLite and its own server."""
+    with RunningSystem(tmp_path) as system:
+        yield system
+
+
+@pytest.fixture
+def slow_agents(tmp_path: Path) -> dict[str, str]:
+    """Settings that add a kind which runs until it is asked to stop."""
+    (tmp_path / "slow_agents.py").write_text(
+        "import time\n"
+        "from neonhub.agents import BaseAgent\n"
+        "class Slow(BaseAgent):\n"
+        "    kind = 'slow'\n"
+        "    def execute_impl(self, config):\n"
+        "        while not self.should_stop:\n"
+        "            time.sleep(0.05)\n"
+    )
+    return {"NEONHUB_AGENT_MODULES": "slow_agents", "PYTHONPATH": str(tmp_path)}
+
+
+def part(system: RunningSystem, module: str) -> psutil.Process:
+    """The process that runs a module."""
+    return next(p for p in system.processes() if module in " ".join(p.cmdline()))
+
+
+def test_it_says_where_it_is_and_is_there(system: RunningSystem) -> None:
+    for path in ("/readyz", "/healthz", "/openapi.json", "/docs"):
+        assert system.get(path).status_code == 200
+    assert f"{system.url}/docs" in system.said
+    assert system.url.replace("http", "ws") + "/ws" in system.said
+
+
+def test_five_agents_are_there_with_their_cadences(system: RunningSystem) -> None:
+    for agent, cron in SEEDED.items():
+        schedule = system.get(f"/api/agents/{agent}/schedule").json()
+        assert (schedule["cronExpression"], schedule["enabled"]) == (cron, True)
+
+
+def test_sigterm_ends_every_process_and_data_stays(system: RunningSystem) -> None:
+    made = system.post(
+        "/api/agents",
+        {"id": "mine", "name": "Mine", "kind": "http", "config": {"url": "https://example.com"}},
+    )
+    assert made.status_code == 201
+    everything = system.processes()
+    assert system.end() == 0
+    assert all_gone(everything)
+    system.start()
+    assert system.get("/api/agents/mine").json()["name"] == "Mine"
+
+
+def test_sigterm_closes_websockets_as_going_away(system: RunningSystem) -> None:
+    with websocket.connect(system.url.replace("http", "ws") + "/ws") as client:
+        client.send(json.dumps({"action": "ping"}))
+        assert json.loads(client.recv()) == {"event": "pong"}
+        system.send(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+
+
+def test_sigterm_lets_a_running_agent_stop(tmp_path: Path, slow_agents: dict[str, str]) -> None:
+    with RunningSystem(tmp_path, env=slow_agents) as system:
+        session = _run_slow(system)
+        wait_until(lambda: system.get(f"/api/sessions/{session}").json()["status"] == "RUNNING")
+        everything = system.processes()
+        assert system.end() == 0
+        assert all_gone(everything)
+
+
+def test_a_second_signal_ends_all_at_once(tmp_path: Path, slow_agents: dict[str, str]) -> None:
+    with RunningSystem(tmp_path, env=slow_agents) as system:
+        everything = system.processes()
+        part(system, "workers.pool").suspend()
+        system.send(signal.SIGINT)
+        wait_until(lambda: not is_running(part_of(everything, "workers.scheduler")))
+        system.send(signal.SIGINT)
+        wait_until(lambda: all_gone(everything), seconds=3)
+
+
+def test_a_killed_parent_leaves_nothing_behind(system: RunningSystem) -> None:
+    everything = system.processes()
+    system.send(signal.SIGKILL)
+    wait_until(lambda: all_gone(everything), seconds=5)
+
+
+@pytest.mark.parametrize("module", ["workers.scheduler", "workers.pool", "gunicorn", "valkey"])
+def test_a_part_that_dies_comes_back(system: RunningSystem, module: str) -> None:
+    part(system, module).kill()
+    wait_until(lambda: "starts again" in system.logged)
+    wait_until(lambda: system.get("/readyz").status_code == 200)
+
+
+def test_a_port_in_use_is_one_line(system: RunningSystem, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    second = RunningSystem(other, env={"PORT": system.env["PORT"]})
+    second.start(wait=False)
+    wait_until(second.has_ended)
+    assert second.logged.startswith(f"PORT is '{system.env['PORT']}': must be a port that is free")
+    assert second.logged.count("\n") == 1
+
+
+def test_a_data_folder_in_use_is_one_line(system: RunningSystem, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    data_dir = tmp_path / ".neonhub"
+    second = RunningSystem(other, env={"NEONHUB_DATA_DIR": str(data_dir)})
+    second.start(wait=False)
+    wait_until(second.has_ended)
+    assert second.logged.startswith(f"NEONHUB_DATA_DIR is '{data_dir}': must be a folder no other")
+    assert second.logged.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOG_LEVEL", "loud"),
+        ("NEONHUB_AGENT_MODULES", "no_such_module"),
+        ("NODE_ENV", "production"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start(tmp_path: Path, name: str, value: str) -> None:
+    system = RunningSystem(tmp_path, env={name: value})
+    system.start(wait=False)
+    wait_until(system.has_ended)
+    assert system.process is not None
+    assert system.process.returncode != 0
+    assert "Traceback" not in system.logged
+
+
+def test_the_worker_line_it_prints_works(system: RunningSystem) -> None:
+    line = next(line for line in system.said.splitlines() if "rq worker" in line)
+    environment, words = _split(line)
+    done = subprocess.run(
+        [*words, "--burst"],
+        cwd=system.folder,
+        env=system.env | environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert "critical, high, normal, low" in done.stderr + done.stdout
+
+
+def test_metrics_have_a_port_of_their_own_if_asked(tmp_path: Path) -> None:
+    port = free_port()
+    with RunningSystem(tmp_path, env={"PROMETHEUS_PORT": str(port)}) as system:
+        system.url = f"http://127.0.0.1:{port}"
+        assert system.get("/metrics").status_code == 200
+        assert system.get("/api/agents").status_code == 404
+
+
+def part_of(processes: list[psutil.Process], module: str) -> psutil.Process:
+    """The one of some processes that runs a module; they may have ended."""
+    return next(p for p in processes if module in _cmdline(p))
+
+
+def _cmdline(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _run_slow(system: RunningSystem) -> str:
+    agent = {"id": "slow", "name": "Slow", "kind": "slow", "config": {}}
+    assert system.post("/api/agents", agent).status_code == 201
+    return str(system.post("/api/agents/slow/run", {}).json()["id"])
+
+
+def _split(line: str) -> tuple[dict[str, str], list[str]]:
+    words = shlex.split(line)
+    settings = [word for word in words if "=" in word.split("/")[0]]
+    return dict(word.split("=", 1) for word in settings), words[len(settings) :]
