@@ -1,0 +1,8 @@
+"""Telling everyone who watches: publish, replay, fan-out."""
+
+from neonhub.events.event import NAMES, Event
+from neonhub.events.fanout import FanOut, Filter, Subscriber
+from neonhub.events.publish import publish
+from neonhub.events.replay import newest_id, replay
+
+__all__ = ["NAMES", "Event", "FanOut", "Filter", "Subscriber", "newest_id", "publish", "replay"]
