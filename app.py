@@ -6,6 +6,7 @@ from pathlib import Path
 from flask import Flask
 
 from neonhub.api.app import create_app as build_app
+from neonhub.api.metrics_port import MetricsPort
 from neonhub.config import Settings, load_settings, require_redis_url
 from neonhub.database import Database
 from neonhub.redis.connect import connect
@@ -30,6 +31,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     database = Database(settings.database_url, pool_size=DATABASE_CONNECTIONS)
     app = build_app(settings, database, connect(require_redis_url(settings)))
     app.extensions["database"] = database
+    if settings.prometheus_port is not None:
+        app.wsgi_app = MetricsPort(app.wsgi_app, settings.prometheus_port)  # type: ignore[method-assign]
     return app
 
 
