@@ -1,9 +1,11 @@
 """An agent, the shared limits and timers, for every test of this folder."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
+from sqlalchemy import event
 
 from neonhub.database import Database
 from neonhub.models import Agent
@@ -24,3 +26,16 @@ def timers(redis_connection: Redis) -> Iterator[Timers]:
     timers = Timers(redis_connection)
     yield timers
     timers.stop_listening()
+
+
+@pytest.fixture
+def statements(database: Database) -> Iterator[list[str]]:
+    """Every statement the database is given from now on."""
+    seen: list[str] = []
+
+    def record(*args: Any) -> None:
+        seen.append(args[2])
+
+    event.listen(database.engine, "before_cursor_execute", record)
+    yield seen
+    event.remove(database.engine, "before_cursor_execute", record)

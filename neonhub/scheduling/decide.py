@@ -1,0 +1,198 @@
+"""Decides the due ticks of a batch of schedules in one transaction."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from neonhub.domain.decision import Decision, DueSchedule, decide
+from neonhub.domain.schedule import Recurrence
+from neonhub.domain.states import CatchUp, HoldReason, Overlap, Priority, SessionStatus
+from neonhub.execution.holds import release_of_schedule
+from neonhub.execution.outbox import Outbox
+from neonhub.models import AgentSession, Fleet, Schedule
+from neonhub.models.given_rows import given_rows
+from neonhub.redis.queues import Job
+from neonhub.scheduling.replacing import stop_replaced
+from neonhub.scheduling.tick_rows import NewSession, advance, insert_sessions
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Decided:
+    """What became of a batch; the outbox is delivered after the commit."""
+
+    outbox: Outbox = field(default_factory=Outbox)
+    next_run_at: dict[str, datetime | None] = field(default_factory=dict)
+    """Schedule id → when it is due next; None or missing: never."""
+    set_aside: set[str] = field(default_factory=set)
+    """Ids of schedules that could not be decided, for a reason in the log."""
+    fired: int = 0
+    """Ticks that became sessions that run."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Active:
+    """The unended sessions of one schedule, those held for a backfill left out."""
+
+    all: int = 0
+    waiting: int = 0
+    catching_up: int = 0
+
+
+def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Decided:
+    """Decide what is due of the schedules given; what was decided already stays as it is.
+
+    The rows are locked by id alone, most urgent first. Sessions are inserted and schedules moved
+    on by one statement each.
+
+    Args:
+        schedule_ids: Candidates; those disabled, removed or not yet due only tell when they are.
+        now: Timezone-aware instant the decisions are made at.
+    """
+    decided = Decided()
+    due: list[Any] = []
+    for row in _lock(db, schedule_ids):
+        decided.next_run_at[row.id] = row.next_run_at
+        if row.next_run_at is not None and row.next_run_at <= now:
+            due.append(row)
+    if due:
+        decisions = _decide_each(db, due, decided, now)
+        _write(db, due, decisions, decided, now)
+        _log(decided, len(decisions))
+    return decided
+
+
+def _lock(db: Session, schedule_ids: Sequence[str]) -> Sequence[Any]:
+    ids = given_rows(db, {"id": (str, schedule_ids)}, "wanted")
+    return db.execute(
+        select(*_COLUMNS)
+        .where(Schedule.id.in_(select(ids.c.id)))
+        .order_by(Schedule.priority_rank, Schedule.id)
+        .with_for_update(of=Schedule)
+    ).all()
+
+
+_COLUMNS = (
+    Schedule.id,
+    Schedule.priority,
+    Schedule.cron_expression,
+    Schedule.interval_seconds,
+    Schedule.run_at,
+    Schedule.timezone,
+    Schedule.anchor_at,
+    Schedule.start_at,
+    Schedule.end_at,
+    Schedule.next_tick_at,
+    Schedule.next_run_at,
+    Schedule.jitter_seconds,
+    Schedule.overlap,
+    Schedule.catch_up,
+    Schedule.catch_up_window_seconds,
+    Schedule.max_runs,
+    Schedule.run_count,
+    Schedule.paused_at,
+    Schedule.skip_next,
+)
+
+
+def _decide_each(
+    db: Session, due: Sequence[Any], decided: Decided, now: datetime
+) -> dict[str, Decision]:
+    is_paused = db.scalar(select(Fleet.paused_at)) is not None
+    active = _active(db, [row.id for row in due])
+    decisions: dict[str, Decision] = {}
+    for row in due:
+        try:
+            schedule = _due_schedule(row, active.get(row.id, _Active()), is_paused)
+            decisions[row.id] = decide(schedule, now)
+        except Exception as error:
+            logger.exception("Set aside: %s", error, extra={"schedule_id": row.id})
+            decided.set_aside.add(row.id)
+    return decisions
+
+
+def _active(db: Session, schedule_ids: Sequence[str]) -> dict[str, _Active]:
+    ids = given_rows(db, {"id": (str, schedule_ids)}, "due")
+    hold = AgentSession.hold_reason
+    query = (
+        select(AgentSession.schedule_id, hold, func.count().label("count"))
+        .where(AgentSession.schedule_id.in_(select(ids.c.id)), AgentSession.finished_at.is_(None))
+        .group_by(AgentSession.schedule_id, hold)
+    )
+    counts: dict[str, dict[str | None, int]] = {}
+    for schedule_id, reason, count in db.execute(query):
+        if reason != HoldReason.BACKFILL:
+            counts.setdefault(str(schedule_id), {})[reason] = count
+    return {
+        schedule_id: _Active(
+            sum(by_hold.values()),
+            by_hold.get(HoldReason.OVERLAP, 0),
+            by_hold.get(HoldReason.CATCH_UP, 0),
+        )
+        for schedule_id, by_hold in counts.items()
+    }
+
+
+def _due_schedule(row: Any, active: _Active, is_paused: bool) -> DueSchedule:
+    return DueSchedule(
+        id=row.id,
+        recurrence=Recurrence(
+            cron_expression=row.cron_expression,
+            interval_seconds=row.interval_seconds,
+            run_at=row.run_at,
+            timezone=row.timezone,
+            anchor=row.anchor_at,
+            start_at=row.start_at,
+            end_at=row.end_at,
+        ),
+        next_tick_at=row.next_tick_at,
+        jitter_seconds=row.jitter_seconds,
+        overlap=Overlap(row.overlap),
+        catch_up=CatchUp(row.catch_up),
+        catch_up_window_seconds=row.catch_up_window_seconds,
+        max_runs=row.max_runs,
+        run_count=row.run_count,
+        paused=is_paused or row.paused_at is not None,
+        skip_next=row.skip_next,
+        active=active.all,
+        waiting=active.waiting,
+        catching_up=active.catching_up,
+    )
+
+
+def _write(
+    db: Session,
+    due: Sequence[Any],
+    decisions: Mapping[str, Decision],
+    decided: Decided,
+    now: datetime,
+) -> None:
+    replacing = [key for key, decision in decisions.items() if decision.replace]
+    stop_replaced(db, replacing, decided.outbox, now=now)
+    sessions = [
+        NewSession.of(schedule_id, tick)
+        for schedule_id, decision in decisions.items()
+        for tick in decision.rows
+    ]
+    inserted = insert_sessions(db, sessions, now=now)
+    queues = {row.id: Priority(row.priority).queue for row in due}
+    for session in sessions:
+        if session.id in inserted and session.tick.status is SessionStatus.QUEUED:
+            decided.fired += 1
+            if session.tick.hold_reason is None:
+                decided.outbox.jobs.append(Job(session.id, 1, 1, queues[session.schedule_id]))
+    advance(db, decisions, fired=decided.fired)
+    for schedule_id in replacing:
+        decided.outbox.jobs += release_of_schedule(db, schedule_id, now=now)
+    decided.next_run_at |= {key: decision.next_run_at for key, decision in decisions.items()}
+
+
+def _log(decided: Decided, count: int) -> None:
+    extra = {"session_ids": [job.session_id for job in decided.outbox.jobs]}
+    logger.info("Decided %d schedules, fired %d ticks.", count, decided.fired, extra=extra)
