@@ -121,8 +121,8 @@ class Chatty(BaseAgent):
         messages, lines = config.get("messages", 1000), config.get("lines", 10)
         for number in range(1, messages + 1):
             self.report_progress(100 * number / messages, f"message {number}")
-        for number in range(1, lines + 1):
-            self.log_event("line", f"line {number}", {"number": number})
+        for n in range(lines):
+            self.log_event("line", f"line {n}", {"n": n})
         return {"messages": messages, "lines": lines}
 
 

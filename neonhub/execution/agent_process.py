@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from neonhub.agents import AgentManager, ExecutionOptions, NonRetryableError
+from neonhub.agents.serialisable import storable_text
 from neonhub.domain.endings import AttemptEnd
 from neonhub.execution.claims import Claim
 from neonhub.process import adopt_orphans, descendants, die_with_parent, kill_all
@@ -180,6 +181,6 @@ def _describe(error: BaseException) -> dict[str, Any]:
     lines = "".join(traceback.format_exception(error))
     return {
         "type": type(error).__name__,
-        "message": str(error) or type(error).__name__,
-        "traceback": lines[-MAX_TRACEBACK_CHARACTERS:],
+        "message": storable_text(error) or type(error).__name__,
+        "traceback": storable_text(lines[-MAX_TRACEBACK_CHARACTERS:]),
     }

@@ -247,3 +247,14 @@ def test_an_agents_log_is_kept_in_order(bench: Bench) -> None:
     with bench.database.read() as db:
         rows = db.query(SessionEvent).filter_by(session_id=ended.id, event=None)
         assert [row.data["n"] for row in rows.order_by(SessionEvent.id)] == list(range(300))
+
+
+def test_an_error_no_database_can_hold_as_it_is_still_ends_its_session(bench: Bench) -> None:
+    ended = bench.run("fatal", {"message": "a\0b \ud800"})
+    assert ended.status == SessionStatus.FAILED
+    assert ended.error is not None
+    assert ended.error["message"] == "a\ufffdb ?"
+
+
+def test_a_result_of_odd_text_is_kept(bench: Bench) -> None:
+    assert bench.run("echo", {"text": "a\0b \ud800"}).result == {"text": "a\0b \ud800"}
