@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -60,3 +61,23 @@ def test_the_submission_script_runs_the_tests_and_nothing_else() -> None:
     commands = [line for line in script.read_text().splitlines() if line and line[0] != "#"]
     assert commands[-1] == "exec make test"
     assert script.stat().st_mode & 0o111
+
+
+def test_make_says_what_is_missing_where_no_python_will_do(tmp_path: Path) -> None:
+    make = shutil.which("make")
+    assert make is not None
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    done = subprocess.run(
+        [make, "run"],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "None of these is Python 3.11 or newer with venv" in done.stderr
