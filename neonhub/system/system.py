@@ -8,7 +8,7 @@ import queue
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -37,17 +37,13 @@ _SIGNALS = (*_END_SIGNALS, signal.SIGCHLD)
 class System:
     """The web, a scheduler, a pool of workers and, without REDIS_URL, a server of our own."""
 
-    def __init__(
-        self, settings: Settings, *, root: Path, say: Callable[[str], object] = print
-    ) -> None:
+    def __init__(self, settings: Settings, *, root: Path) -> None:
         """
         Args:
             root: The folder that has `wsgi.py` and `workers/`.
-            say: Takes the announcement once the system is ready.
         """
         self._settings = settings
         self._root = root
-        self._say = say
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._server: EmbeddedServer | None = None
         self._redis_url = settings.redis_url or ""
@@ -81,7 +77,8 @@ class System:
 
     def _catch_signals(self) -> None:
         for signum in _SIGNALS:
-            signal.signal(signum, lambda received, _: self._signals.put(received))
+            if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup means it
+                signal.signal(signum, lambda received, _: self._signals.put(received))
 
     def _start_server(self) -> None:
         if self._settings.redis_url is None:
@@ -120,7 +117,7 @@ class System:
                 part.step(time.monotonic())
             if not self._is_announced and self._is_ready():
                 self._is_announced = True
-                self._say(announcement(self._settings, self._redis_url, self._root))
+                print(announcement(self._settings, self._redis_url, self._root), flush=True)
 
     def _is_asked_to_end(self, timeout_seconds: float) -> bool:
         try:
