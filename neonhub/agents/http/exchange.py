@@ -72,7 +72,7 @@ class Exchange:
         self._allow_private = allow_private
         self._is_wanted = is_wanted
         self._on_read = on_read
-        self._connection: HTTPConnection | None = None
+        self._socket: socket.socket | None = None
         self._is_cancelled = False
 
     def run(self) -> Answer:
@@ -84,8 +84,9 @@ class Exchange:
         """
         request = self._request
         for _ in range(MAX_REDIRECTS + 1):
-            self._connection = self._connect(request.url)
-            with closing(self._connection), closing(_send(self._connection, request)) as response:
+            connection = self._connect(request.url)
+            self._socket = connection.sock  # the connection may let go of it before we are done
+            with closing(connection), closing(_send(connection, request)) as response:
                 target = self._redirect(request, response)
                 if target is None:
                     return self._read(response)
@@ -95,10 +96,9 @@ class Exchange:
     def cancel(self) -> None:
         """End it from another thread: whatever waits on the network fails at once."""
         self._is_cancelled = True
-        sock = getattr(self._connection, "sock", None)
-        if sock is not None:
+        if self._socket is not None:
             with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def _connect(self, url: str) -> HTTPConnection:
         """Connect to a checked address of the URL's host, the first that answers."""

@@ -4,9 +4,11 @@ import gzip
 from typing import Any
 
 import pytest
+from urllib3.exceptions import HTTPError
 
 from neonhub.agents import BaseAgent, NonRetryableError
 from neonhub.agents.http.agent import CallFailed
+from neonhub.agents.http.exchange import Exchange, Request
 from tests.integration.agents.conftest import Call
 from tests.integration.agents.web import Reply, Web
 from tests.unit.agents.test_base import Recorded
@@ -151,6 +153,21 @@ def test_a_stop_ends_a_call_that_is_stuck(web: Web, agent: BaseAgent) -> None:
     stopper = web.once_reached(agent.stop)
     assert agent.execute({"url": web.url("/"), "timeoutSeconds": 600}) == {"stopped": True}
     stopper.join()
+
+
+def test_a_cancelled_exchange_does_not_wait_for_the_server(web: Web) -> None:
+    web.replies["/"] = Reply(b"never ends", is_stuck=True)
+    exchange = Exchange(
+        Request("GET", web.url("/"), {}, None),
+        timeout_seconds=600,
+        max_bytes=100,
+        allow_private=True,
+        is_wanted=lambda status: True,
+    )
+    canceller = web.once_reached(exchange.cancel)
+    with pytest.raises((HTTPError, OSError)):
+        exchange.run()
+    canceller.join()
 
 
 def test_loopback_is_refused_unless_allowed(
