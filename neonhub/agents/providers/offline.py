@@ -20,11 +20,12 @@ class OfflineProvider:
     def ask(self, question: Question) -> Completion:
         """Answer with the prompt's length and its beginning."""
         words = question.prompt.split()
+        length = f"{len(words)} word{'' if len(words) == 1 else 's'}"
         quoted = " ".join(words)[:MAX_QUOTED_CHARACTERS]
         return Completion(
             provider=self.name,
             model="offline",
-            text=f"[offline answer to a prompt of {len(words)} words] {quoted}",
+            text=f"[offline answer to a prompt of {length}] {quoted}",
             input_tokens=0,
             output_tokens=0,
             finish_reason="stop",

@@ -61,6 +61,10 @@ def test_the_offline_answer_is_the_same_each_time() -> None:
     assert first.text == "[offline answer to a prompt of 3 words] Write a poem."
 
 
+def test_a_prompt_of_one_word_is_counted_as_one() -> None:
+    assert "a prompt of 1 word]" in choose("auto", None, {}).ask(Question(prompt="hi")).text
+
+
 def test_a_missing_sdk_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str) -> None:
         raise ModuleNotFoundError("No module named 'openai'", name="openai")
