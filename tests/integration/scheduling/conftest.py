@@ -1,6 +1,7 @@
 """An agent, the shared limits and timers, for every test of this folder."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import event
 
 from neonhub.database import Database
 from neonhub.models import Agent
+from neonhub.redis.connect import connect
 from neonhub.scheduling.timers import Timers
 from tests.factories import add_agent, add_fleet
 
@@ -39,3 +41,10 @@ def statements(database: Database) -> Iterator[list[str]]:
     event.listen(database.engine, "before_cursor_execute", record)
     yield seen
     event.remove(database.engine, "before_cursor_execute", record)
+
+
+@pytest.fixture
+def away_redis(tmp_path: Path) -> Iterator[Redis]:
+    """A connection to a server that is not there."""
+    with connect(f"unix://{tmp_path}/nobody.sock") as connection:
+        yield connection

@@ -1,0 +1,343 @@
+"""Schedules as people ask for them: create, change, read, remove, pause, validate."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import Select, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from neonhub.clock import Clock, utcnow
+from neonhub.database import Database
+from neonhub.domain.cron import InvalidSchedule, parse_cron
+from neonhub.domain.description import describe
+from neonhub.domain.schedule import Recurrence
+from neonhub.domain.validation import ScheduleFields
+from neonhub.errors import (
+    AgentNotFound,
+    Conflict,
+    InvalidInput,
+    ScheduleNotFound,
+    VersionMismatch,
+)
+from neonhub.ids import new_id
+from neonhub.models import Agent, Schedule, ScheduleVersion
+from neonhub.models.page import Page
+from neonhub.redis.queues import TimerMove, hand_over
+from neonhub.scheduling.planning import plan
+from neonhub.scheduling.schedule_body import (
+    DEFAULT_NAME,
+    apply,
+    check_body,
+    check_name,
+    fields_of_schedule,
+    is_same,
+    merged,
+    version_body,
+)
+from neonhub.scheduling.timers import TICK
+
+logger = logging.getLogger(__name__)
+
+MAX_REASON = 500
+
+
+class ScheduleManager:
+    """Keeps schedules; the database decides, the timers follow after each commit."""
+
+    def __init__(
+        self,
+        database: Database,
+        redis: Redis | None = None,
+        *,
+        max_retries: int = 3,
+        clock: Clock = utcnow,
+    ) -> None:
+        """
+        Args:
+            redis: Holds the timers; without it, or while it is away, the schedulers' sweep sets
+                them.
+            max_retries: Of a schedule that does not say.
+        """
+        self._database = database
+        self._redis = redis
+        self._max_retries = max_retries
+        self._clock = clock
+
+    def create_schedule(self, agent_id: str, fields: Mapping[str, Any]) -> Schedule:
+        """Create an agent's schedule, or put this one in place of the one of the same name.
+
+        Args:
+            fields: The whole body by snake_case names; what is left out gets its default, the
+                name `default` included.
+
+        Raises:
+            AgentNotFound: No agent has this id.
+            InvalidInput: A field is wrong.
+        """
+        return self.put_schedule(agent_id, fields)[0]
+
+    def put_schedule(
+        self, agent_id: str, fields: Mapping[str, Any], *, if_match: int | None = None
+    ) -> tuple[Schedule, bool]:
+        """Create a schedule, or update the one of the same name; an equal body changes nothing.
+
+        Args:
+            fields: As for `create_schedule`.
+            if_match: The version that must be the present one; None: any, or none.
+
+        Returns:
+            The schedule, and whether it was created.
+
+        Raises:
+            AgentNotFound: No agent has this id.
+            InvalidInput: A field is wrong.
+            VersionMismatch: The present version is not `if_match`.
+        """
+        try:
+            return self._put(agent_id, fields, if_match)
+        except IntegrityError:
+            # Somebody created the same name between our look and our insert: now we update it.
+            return self._put(agent_id, fields, if_match)
+
+    def update_schedule(
+        self, schedule_id: str, changes: Mapping[str, Any], *, if_match: int | None = None
+    ) -> Schedule:
+        """Change single fields; those not given stay, those given as None get their default.
+
+        Args:
+            changes: By snake_case names.
+            if_match: The version that must be the present one; None: any.
+
+        Raises:
+            ScheduleNotFound: No schedule has this id.
+            InvalidInput: A field is wrong.
+            VersionMismatch: The present version is not `if_match`.
+            Conflict: Another schedule of the agent has the new name.
+        """
+        try:
+            with self._database.begin() as db:
+                schedule = _locked(db, schedule_id)
+                name = check_name(changes.get("name") or schedule.name)
+                changed = self._edit(db, schedule, merged(schedule, changes), name, if_match)
+        except IntegrityError as error:
+            sentence = f"The agent has another schedule named {changes.get('name')!r}."
+            raise Conflict(sentence) from error
+        if changed:
+            self._set_timer(schedule)
+        return schedule
+
+    def delete_schedule(self, schedule_id: str, *, if_match: int | None = None) -> None:
+        """Remove a schedule; what already runs is left to finish, and its sessions are kept.
+
+        Raises:
+            ScheduleNotFound: No schedule has this id.
+            VersionMismatch: The present version is not `if_match`.
+        """
+        with self._database.begin() as db:
+            schedule = _locked(db, schedule_id)
+            _check_version(schedule, if_match)
+            schedule.deleted_at = schedule.updated_at = self._clock()
+            schedule.next_tick_at = schedule.next_run_at = None
+        self._set_timer(schedule)
+
+    def get_schedule(self, schedule_id: str) -> Schedule:
+        """Read a schedule, with its agent.
+
+        Raises:
+            ScheduleNotFound: No schedule has this id.
+        """
+        with self._database.read() as db:
+            return _found(db, select(Schedule).where(Schedule.id == schedule_id), schedule_id)
+
+    def get_agent_schedule(self, agent_id: str, name: str = DEFAULT_NAME) -> Schedule:
+        """Read an agent's schedule by its name.
+
+        Raises:
+            AgentNotFound: No agent has this id.
+            ScheduleNotFound: It has no schedule of this name.
+        """
+        with self._database.read() as db:
+            agent = _agent(db, agent_id)
+            query = select(Schedule).where(Schedule.agent_key == agent.key, Schedule.name == name)
+            return _found(db, query, name)
+
+    def get_agent_schedules(self, agent_id: str) -> list[Schedule]:
+        """All schedules of an agent, by name.
+
+        Raises:
+            AgentNotFound: No agent has this id.
+        """
+        with self._database.read() as db:
+            query = select(Schedule).where(Schedule.agent_key == _agent(db, agent_id).key)
+            return list(db.scalars(_live(query).order_by(Schedule.name)))
+
+    def list_schedules(
+        self, agent_id: str | None = None, *, page: int = 1, page_size: int = 50
+    ) -> Page[Schedule]:
+        """Schedules page by page, those of one agent or of all, by name and age.
+
+        Raises:
+            AgentNotFound: No agent has this id.
+        """
+        with self._database.read() as db:
+            query = _live(select(Schedule))
+            if agent_id is not None:
+                query = query.where(Schedule.agent_key == _agent(db, agent_id).key)
+            keys = query.with_only_columns(Schedule.id, maintain_column_froms=True)
+            total = db.scalar(select(func.count()).select_from(keys.subquery())) or 0
+            ordered = query.order_by(Schedule.name, Schedule.id)
+            items = db.scalars(ordered.limit(page_size).offset((page - 1) * page_size)).all()
+            return Page(items, page=page, page_size=page_size, total=total)
+
+    def get_due_schedules(self) -> list[Schedule]:
+        """Every schedule that will fire, with its agent, the next one first."""
+        query = select(Schedule).where(Schedule.next_run_at.is_not(None))
+        with self._database.read() as db:
+            return list(db.scalars(query.order_by(Schedule.next_run_at, Schedule.id)))
+
+    def set_paused(self, schedule_id: str, paused: bool, *, reason: str | None = None) -> Schedule:
+        """Pause or resume a schedule; its ticks go on, and are skipped while it is paused.
+
+        Args:
+            reason: Shown as long as it is paused; at most 500 characters are kept.
+
+        Raises:
+            ScheduleNotFound: No schedule has this id.
+        """
+        with self._database.begin() as db:
+            schedule = _locked(db, schedule_id)
+            if paused != (schedule.paused_at is not None):
+                schedule.paused_at = self._clock() if paused else None
+                schedule.pause_reason = reason[:MAX_REASON] if paused and reason else None
+        return schedule
+
+    def validate_cron_expression(self, expression: str) -> str:
+        """Check a cron expression.
+
+        Returns:
+            What it means, such as "At 09:00, Monday through Friday".
+
+        Raises:
+            InvalidInput: It is wrong or never fires; the reason in words.
+        """
+        try:
+            parse_cron(expression)
+        except InvalidSchedule as error:
+            raise InvalidInput({"cronExpression": [str(error)]}) from error
+        return describe(Recurrence(cron_expression=expression))
+
+    def _put(
+        self, agent_id: str, fields: Mapping[str, Any], if_match: int | None
+    ) -> tuple[Schedule, bool]:
+        name = check_name(fields.get("name") or DEFAULT_NAME)
+        with self._database.begin() as db:
+            agent = _agent(db, agent_id, lock=True)
+            query = select(Schedule).where(Schedule.agent_key == agent.key, Schedule.name == name)
+            schedule = db.scalars(_live(query).with_for_update(of=Schedule)).one_or_none()
+            created = schedule is None
+            if schedule is None:
+                if if_match is not None:
+                    raise VersionMismatch(f"There is no schedule {name!r} yet, so no version.")
+                schedule = self._create(db, agent, name, fields)
+                changed = True
+            else:
+                changed = self._edit(db, schedule, fields, name, if_match)
+        if changed:
+            self._set_timer(schedule)
+        return schedule, created
+
+    def _create(self, db: Session, agent: Agent, name: str, fields: Mapping[str, Any]) -> Schedule:
+        now = self._clock()
+        checked = check_body(fields, now=now, default_max_retries=self._max_retries)
+        schedule = Schedule(
+            id=new_id(), agent=agent, name=name, version=1, created_at=now, run_count=0
+        )
+        schedule.skip_next = False
+        self._write(db, schedule, checked, None, now)
+        db.flush()
+        return schedule
+
+    def _edit(
+        self,
+        db: Session,
+        schedule: Schedule,
+        body: Mapping[str, Any],
+        name: str,
+        if_match: int | None,
+    ) -> bool:
+        """Put a whole body in place of the stored one; False if it is equal."""
+        _check_version(schedule, if_match)
+        now = self._clock()
+        checked = check_body(body, now=now, default_max_retries=self._max_retries, stored=schedule)
+        before = fields_of_schedule(schedule)
+        if is_same(before, checked) and name == schedule.name:
+            return False
+        schedule.name = name
+        schedule.version += 1
+        self._write(db, schedule, checked, before, now)
+        return True
+
+    def _write(
+        self,
+        db: Session,
+        schedule: Schedule,
+        checked: ScheduleFields,
+        before: ScheduleFields | None,
+        now: datetime,
+    ) -> None:
+        apply(schedule, checked)
+        schedule.updated_at = now
+        plan(schedule, before, now)
+        db.add(schedule)
+        db.flush()
+        version = ScheduleVersion(schedule_id=schedule.id, version=schedule.version, valid_from=now)
+        version.body = version_body(schedule)
+        db.add(version)
+
+    def _set_timer(self, schedule: Schedule) -> None:
+        """Let the schedulers know; if Redis is away, their sweep finds it in the database."""
+        if self._redis is None:
+            return
+        at = schedule.next_run_at
+        move = TimerMove(TICK + schedule.id, None, at.timestamp() if at else None)
+        try:
+            hand_over(self._redis, [], [move])
+        except RedisError as error:
+            extra = {"schedule_id": schedule.id}
+            logger.warning("Redis is away, the sweep will set the timer: %s", error, extra=extra)
+
+
+def _agent(db: Session, agent_id: str, *, lock: bool = False) -> Agent:
+    query = select(Agent).where(Agent.slug == agent_id, Agent.deleted_at.is_(None))
+    agent = db.scalars(query.with_for_update(read=True) if lock else query).one_or_none()
+    if agent is None:
+        raise AgentNotFound(f"No agent has the id {agent_id!r}.")
+    return agent
+
+
+def _live(query: Select[Schedule]) -> Select[Schedule]:
+    return query.where(Schedule.deleted_at.is_(None))
+
+
+def _found(db: Session, query: Select[Schedule], wanted: str) -> Schedule:
+    schedule = db.scalars(_live(query)).one_or_none()
+    if schedule is None:
+        raise ScheduleNotFound(f"There is no schedule {wanted!r}.")
+    return schedule
+
+
+def _locked(db: Session, schedule_id: str) -> Schedule:
+    query = select(Schedule).where(Schedule.id == schedule_id)
+    return _found(db, query.with_for_update(of=Schedule), schedule_id)
+
+
+def _check_version(schedule: Schedule, if_match: int | None) -> None:
+    if if_match is not None and schedule.version != if_match:
+        raise VersionMismatch(
+            f"Version {if_match} is not the current one, {schedule.version}; read it again."
+        )
