@@ -1,27 +1,24 @@
 """What the web process does besides answering: waits for the database, ends its sockets."""
 
-import logging
 import signal
 from typing import Any
 
 import gevent
 from flask import Flask
 
+from neonhub.api.services import Services
 from neonhub.api.ws import close_all
-from neonhub.database import Database
 from neonhub.startup import prepare_database
 
 GOING_AWAY = 1001
 """The WebSocket close code of a server that restarts."""
 
-logger = logging.getLogger(__name__)
-
 
 def start(worker: Any) -> None:
     """Take up work in a fresh gunicorn worker; called after gevent has patched."""
     app: Flask = worker.wsgi
-    database: Database = app.extensions["database"]
-    gevent.spawn(prepare_database, database, should_stop=lambda: not worker.alive)
+    services: Services = app.extensions["neonhub"]
+    gevent.spawn(prepare_database, services.database, should_stop=lambda: not worker.alive)
     gevent.signal_handler(signal.SIGTERM, _end, worker)
 
 

@@ -32,13 +32,16 @@ def sync_fleet(database: Database, settings: Settings) -> None:
         fit_slots(db)
 
 
-def get_fleet(db: Session) -> Fleet:
+def get_fleet(db: Session, *, lock: bool = False) -> Fleet:
     """The shared limits.
+
+    Args:
+        lock: Whether the row is going to be changed.
 
     Raises:
         LookupError: No scheduler and no `python app.py` has ever started on this database.
     """
-    fleet = db.get(Fleet, 1)
+    fleet = db.get(Fleet, 1, with_for_update=True if lock else None)
     if fleet is None:
         raise LookupError(
             "The fleet has no limits yet: start `python app.py` or a scheduler first."

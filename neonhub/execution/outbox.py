@@ -39,17 +39,44 @@ class Outbox:
         level: str = "info",
     ) -> None:
         """Write a lifecycle event into the session's log, and remember to publish it."""
+        about = {
+            "session_id": session.id,
+            "agent_id": session.agent_id,
+            "schedule_id": session.schedule_id,
+            "attempt": session.attempt,
+        }
+        self._write(db, event, data, now, message, level, about)
+
+    def tell_all(
+        self,
+        db: Session,
+        event: str,
+        data: Mapping[str, Any],
+        *,
+        now: datetime,
+        message: str = "",
+    ) -> None:
+        """Write an event that belongs to no session, and remember to publish it."""
+        self._write(db, event, data, now, message, "info", {})
+
+    def _write(
+        self,
+        db: Session,
+        event: str,
+        data: Mapping[str, Any],
+        now: datetime,
+        message: str,
+        level: str,
+        about: Mapping[str, Any],
+    ) -> None:
         row = SessionEvent(
-            session_id=session.id,
-            agent_id=session.agent_id,
-            schedule_id=session.schedule_id,
-            attempt=session.attempt,
             event=event,
             type=event,
             level=level,
             message=message,
             data=dict(data),
             created_at=now,
+            **about,
         )
         db.add(row)
         db.flush()

@@ -1,0 +1,102 @@
+"""A blueprint whose every operation documents the errors any request can get."""
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+
+from flask import Request
+from flask_smorest import Blueprint as SmorestBlueprint
+from webargs.core import missing
+from webargs.flaskparser import FlaskParser
+
+from neonhub.api.schemas.errors import ErrorSchema
+
+View = TypeVar("View")
+
+
+class Same(Protocol):
+    """A decorator that keeps the type of what it decorates."""
+
+    def __call__(self, view: View, /) -> View:
+        """Decorate a view."""
+        ...
+
+
+_ANY = (403, 500, 503)
+_MEANING = {
+    400: "The body is not JSON.",
+    403: "The host or the origin is not allowed.",
+    404: "There is no such thing.",
+    409: "The present state does not allow this.",
+    412: "The `If-Match` version is not the current one.",
+    413: "The body is over 1 MiB.",
+    415: "The body is not `application/json`.",
+    422: "A field is wrong; `errors` says which.",
+    500: "A fault in NeonHub; the log has it under `requestId`.",
+    503: "The database or Redis is away; `Retry-After` says when to try again.",
+}
+_HEADERS = {503: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}}
+
+
+class BodyParser(FlaskParser):
+    """Reads JSON as the standard has it: no NaN, no NUL, no half of a character."""
+
+    def _raw_load_json(self, req: Request) -> Any:
+        if not req.is_json:
+            return missing
+        text = req.get_data(cache=True).decode("utf-8")
+        try:
+            body = json.loads(text, parse_constant=_refuse_constant)
+            json.dumps(body, ensure_ascii=False).encode("utf-8")
+        except (RecursionError, UnicodeEncodeError) as error:
+            raise json.JSONDecodeError(str(error), "", 0) from error
+        if "\\u0000" in text or "\x00" in text:
+            raise json.JSONDecodeError("NUL", "", 0)
+        return body
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise json.JSONDecodeError(f"{name} is not JSON", "", 0)
+
+
+class Blueprint(SmorestBlueprint):  # type: ignore[misc]
+    """flask-smorest's, with our parser and our errors."""
+
+    ARGUMENTS_PARSER = BodyParser()
+
+    if TYPE_CHECKING:  # flask-smorest has no types; these are the ones its decorators keep
+
+        def arguments(self, schema: Any, **options: Any) -> Same:
+            """Parse and check what a request carries."""
+
+        def response(self, status_code: int, schema: Any = None, **options: Any) -> Same:
+            """Document and write an answer."""
+
+        def alt_response(self, status_code: int, **options: Any) -> Same:
+            """Document another answer."""
+
+        def doc(self, **options: Any) -> Same:
+            """Document whatever else."""
+
+        def route(self, rule: str, **options: Any) -> Same:
+            """Serve a view."""
+
+    def fails(self, *codes: int) -> Same:
+        """Document the errors of an operation, besides those every one can have."""
+
+        def decorate(view: View) -> View:
+            for code in sorted({*codes, *_ANY}, reverse=True):
+                view = self.alt_response(
+                    code,
+                    schema=ErrorSchema,
+                    description=f"{HTTPStatus(code).phrase}: {_MEANING[code]}",
+                    headers=_HEADERS.get(code),
+                    success=False,
+                )(view)
+            return view
+
+        return decorate
+
+
+BODY_ERRORS = (400, 413, 415, 422)
+"""What a body can be answered with."""

@@ -1,0 +1,87 @@
+"""What all schemas share: camelCase names, strict types, instants with a zone."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields
+
+
+def camel_case(name: str) -> str:
+    """`next_run_at` → `nextRunAt`."""
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)
+
+
+class CamelSchema(Schema):
+    """snake_case in Python, camelCase outside; unknown fields of a body are refused."""
+
+    class Meta:
+        """Unknown fields are errors; queries say otherwise themselves."""
+
+        unknown = RAISE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Name the field as clients write it."""
+        field_obj.data_key = camel_case(field_obj.data_key or field_name)
+
+
+class Instant(fields.Field[datetime]):
+    """An RFC 3339 instant with a zone; written in UTC with `Z`."""
+
+    def __init__(self, **options: Any) -> None:
+        metadata = {"type": "string", "format": "date-time", **options.pop("metadata", {})}
+        metadata.setdefault("example", "2026-03-08T07:00:00Z")
+        super().__init__(metadata=metadata, **options)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> str | None:
+        return None if value is None else to_text(value)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any
+    ) -> datetime:
+        try:
+            instant = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise ValidationError(
+                f"{value!r} is not an instant such as 2026-03-08T07:00:00Z."
+            ) from None
+        if instant.tzinfo is None:
+            raise ValidationError(f"{value!r} has no zone; add Z or an offset.")
+        try:
+            return instant.astimezone(UTC)
+        except OverflowError:
+            raise ValidationError(f"{value!r} is outside the years 1 to 9999.") from None
+
+
+class StrictInteger(fields.Integer):
+    """A JSON number without fraction; neither text nor true."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError(f"{value!r} is not a whole number.")
+        return value
+
+
+class StrictBoolean(fields.Boolean):
+    """`true` or `false`, nothing that looks like it."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError(f"{value!r} is neither true nor false.")
+        return value
+
+
+def json_object(**options: Any) -> fields.Dict:
+    """A field for any JSON object."""
+    metadata = {"additionalProperties": True, **options.pop("metadata", {})}
+    return fields.Dict(keys=fields.String(), metadata=metadata, **options)
+
+
+def to_text(instant: datetime) -> str:
+    """RFC 3339 in UTC with `Z`; a fraction only where there is one."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,49 @@
+"""Lists come in pages."""
+
+from typing import Any
+
+from marshmallow import EXCLUDE, fields, validate
+
+from neonhub.api.schemas.base import CamelSchema
+
+
+class QuerySchema(CamelSchema):
+    """Parameters of a query; unknown ones are ignored, as links often carry some."""
+
+    class Meta:
+        """See the class."""
+
+        unknown = EXCLUDE
+
+
+class PageQuery(QuerySchema):
+    """Which page of a list."""
+
+    page = fields.Integer(
+        load_default=1,
+        validate=validate.Range(min=1, max=1_000_000),
+        metadata={"description": "Page, from 1", "example": 1},
+    )
+    page_size = fields.Integer(
+        load_default=50,
+        validate=validate.Range(min=1, max=100),
+        metadata={"description": "Items on a page, 1 to 100", "example": 50},
+    )
+
+
+def page_of(item: type[CamelSchema], name: str) -> type[CamelSchema]:
+    """The schema of a page of items.
+
+    Args:
+        name: What the schema is called in the OpenAPI document.
+    """
+    total = {"description": "Items on all pages together", "example": 123}
+    attributes: dict[str, Any] = {
+        "__doc__": "One page of a list.",
+        "items": fields.List(fields.Nested(item), required=True, metadata={"description": "Items"}),
+        "page": fields.Integer(required=True, metadata={"description": "This page"}),
+        "page_size": fields.Integer(required=True, metadata={"description": "Items asked for"}),
+        "total": fields.Integer(required=True, metadata=total),
+    }
+    schema = CamelSchema.from_dict(attributes, name=name)
+    return schema  # type: ignore[return-value]

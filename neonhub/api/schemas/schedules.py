@@ -1,0 +1,150 @@
+"""Schedules, as clients write and read them."""
+
+from typing import Any
+
+from marshmallow import fields, validate
+
+from neonhub.api.schemas.base import (
+    CamelSchema,
+    Instant,
+    StrictBoolean,
+    StrictInteger,
+    json_object,
+)
+from neonhub.domain.states import CatchUp, Overlap, Priority, SessionStatus
+
+_INTERVAL: dict[str, Any] = {
+    "description": 'Such as "every 30 minutes", "every day", "90s", "1h30m", or seconds; '
+    "at least 1 second",
+    "example": "every 30 minutes",
+    "oneOf": [{"type": "string"}, {"type": "number", "minimum": 1}, {"type": "null"}],
+}
+
+
+class ScheduleFieldsSchema(CamelSchema):
+    """A whole schedule: exactly one of `cronExpression`, `interval` and `runAt`, and the rest."""
+
+    cron_expression = fields.String(
+        allow_none=True,
+        validate=validate.Length(max=255),
+        metadata={
+            "description": "Five fields (minute hour day month weekday) or @hourly, @daily, "
+            "@midnight, @weekly, @monthly, @yearly, @annually",
+            "example": "0 9 * * 1-5",
+        },
+    )
+    interval = fields.Raw(allow_none=True, metadata=_INTERVAL)
+    run_at = Instant(allow_none=True, metadata={"description": "One instant"})
+    timezone = fields.String(
+        allow_none=True,
+        validate=validate.Length(max=64),
+        metadata={"description": "IANA name, for cron only", "example": "Europe/Berlin"},
+    )
+    priority = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(list(Priority)),
+        metadata={"description": "Which queue its sessions wait on", "example": "NORMAL"},
+    )
+    enabled = StrictBoolean(
+        allow_none=True, metadata={"description": "A disabled schedule has no ticks"}
+    )
+    input = json_object(
+        allow_none=True,
+        metadata={"description": "Handed to the agent", "example": {"topic": "solar"}},
+    )
+    max_retries = StrictInteger(
+        allow_none=True,
+        metadata={"description": "Starts after a failed one", "example": 3, "minimum": 0},
+    )
+    timeout_seconds = StrictInteger(
+        allow_none=True,
+        metadata={"description": "How long one attempt may run", "example": 600, "minimum": 1},
+    )
+    start_at = Instant(
+        allow_none=True,
+        metadata={"description": "Nothing fires before; an interval's grid begins here"},
+    )
+    end_at = Instant(
+        allow_none=True,
+        metadata={"description": "Nothing fires after", "example": "2027-03-08T07:00:00Z"},
+    )
+    max_runs = StrictInteger(
+        allow_none=True,
+        metadata={"description": "Ticks that run, then it is done", "example": 10, "minimum": 1},
+    )
+    jitter_seconds = StrictInteger(
+        allow_none=True,
+        metadata={
+            "description": "Every tick moves later by the same amount, 0 to this",
+            "example": 30,
+            "minimum": 0,
+        },
+    )
+    overlap = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(list(Overlap)),
+        metadata={"description": "What a tick does while another session runs", "example": "SKIP"},
+    )
+    catch_up = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(list(CatchUp)),
+        metadata={"description": "Which missed ticks run", "example": "LATEST"},
+    )
+    catch_up_window_seconds = StrictInteger(
+        allow_none=True,
+        metadata={
+            "description": "How late a tick may be caught up",
+            "example": 3600,
+            "minimum": 0,
+        },
+    )
+
+
+class NamedScheduleBody(ScheduleFieldsSchema):
+    """A whole schedule with the name that tells it from the agent's others."""
+
+    name = fields.String(
+        load_default="default",
+        validate=[
+            validate.Length(min=1, max=100),
+            validate.Regexp(r"[^\x00-\x1f\x7f]+\Z", error="It holds control characters."),
+        ],
+        metadata={"description": "Unique among the agent's schedules", "example": "nightly"},
+    )
+
+
+class ScheduleChanges(NamedScheduleBody):
+    """Fields of a schedule to change; those left out stay, `null` sets the default."""
+
+
+class ScheduleSchema(ScheduleFieldsSchema):
+    """A schedule, and where it stands."""
+
+    id = fields.String(required=True, metadata={"example": "01a209fe2c717d4fb7e329746fcf1024"})
+    agent_id = fields.String(required=True, metadata={"example": "daily-report"})
+    name = fields.String(required=True, metadata={"example": "default"})
+    version = fields.Integer(
+        required=True, metadata={"description": "Grows with each change; the `ETag`", "example": 1}
+    )
+    description = fields.String(
+        required=True,
+        metadata={"description": "In words", "example": "At 09:00, Monday through Friday"},
+    )
+    paused = fields.Boolean(required=True)
+    pause_reason = fields.String(required=True, allow_none=True, metadata={"example": "holidays"})
+    next_run_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The next tick, jitter included; null when there is none"},
+    )
+    last_run_at = Instant(
+        required=True, allow_none=True, metadata={"description": "When it last started"}
+    )
+    last_status = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf(list(SessionStatus)),
+        metadata={"description": "What became of that run", "example": "COMPLETED"},
+    )
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
