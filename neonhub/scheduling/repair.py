@@ -34,7 +34,8 @@ class Repair:
             How many timers each chunk changed.
         """
         self._timers.mark_alive()
-        yield from self.sweep(now, timedelta(0))
+        for chunk in self._ticks_until(now):
+            yield self._set(TICK, chunk)
         yield from self._all_ticks()
         yield from self._retries(None)
 
@@ -46,21 +47,19 @@ class Repair:
         Yields:
             How many timers each chunk changed.
         """
-        until = now + ahead
-        for priority in Priority:
-            for chunk in self._due_ticks(priority, until):
-                yield self._timers.add_missing(self._unclaimed(chunk, now))
-        yield from self._retries(until)
-
-    def _unclaimed(self, chunk: list[_Row], now: datetime) -> dict[str, float]:
         claimed_since = now - timedelta(seconds=VISIBILITY_SECONDS)
-        return {
-            TICK + schedule_id: at.timestamp()
-            for schedule_id, at in chunk
-            if not claimed_since < at <= now
-        }
+        for chunk in self._ticks_until(now + ahead):
+            yield self._set(TICK, [row for row in chunk if not claimed_since < row[1] <= now])
+        yield from self._retries(now + ahead)
 
-    def _due_ticks(self, priority: Priority, until: datetime) -> Iterator[list[_Row]]:
+    def _set(self, kind: str, rows: list[_Row]) -> int:
+        return self._timers.add_missing({kind + key: at.timestamp() for key, at in rows})
+
+    def _ticks_until(self, until: datetime) -> Iterator[list[_Row]]:
+        for priority in Priority:
+            yield from self._ticks_of(priority, until)
+
+    def _ticks_of(self, priority: Priority, until: datetime) -> Iterator[list[_Row]]:
         """Chunks in the order of the index on (priority_rank, next_run_at)."""
         due = (Schedule.priority_rank == priority.rank, Schedule.next_run_at <= until)
         query = select(Schedule.id, Schedule.next_run_at).where(*due)
@@ -78,7 +77,7 @@ class Repair:
         while rows := self._read(
             query.where(Schedule.id > last, Schedule.next_run_at.is_not(None))
         ):
-            yield self._timers.add_missing({TICK + key: at.timestamp() for key, at in rows})
+            yield self._set(TICK, rows)
             last = rows[-1][0]
 
     def _retries(self, until: datetime | None) -> Iterator[int]:
@@ -89,7 +88,7 @@ class Repair:
             query = query.where(AgentSession.next_attempt_at <= until)
         query = query.order_by(AgentSession.id).limit(self._chunk)
         while rows := self._read(query.where(AgentSession.id > last)):
-            yield self._timers.add_missing({RETRY + key: at.timestamp() for key, at in rows})
+            yield self._set(RETRY, rows)
             last = rows[-1][0]
 
     def _read(self, query: Select[str, datetime | None]) -> list[_Row]:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from redis import Redis
@@ -16,7 +15,6 @@ from neonhub.database import Database
 from neonhub.domain.cron import InvalidSchedule, parse_cron
 from neonhub.domain.description import describe
 from neonhub.domain.schedule import Recurrence
-from neonhub.domain.validation import ScheduleFields
 from neonhub.errors import (
     AgentNotFound,
     Conflict,
@@ -24,22 +22,12 @@ from neonhub.errors import (
     ScheduleNotFound,
     VersionMismatch,
 )
-from neonhub.ids import new_id
-from neonhub.models import Agent, Schedule, ScheduleVersion
+from neonhub.models import Agent, Schedule
 from neonhub.models.page import Page
 from neonhub.redis.queues import TimerMove, hand_over
-from neonhub.scheduling.planning import plan
-from neonhub.scheduling.schedule_body import (
-    DEFAULT_NAME,
-    apply,
-    check_body,
-    check_name,
-    fields_of_schedule,
-    is_same,
-    merged,
-    version_body,
-)
+from neonhub.scheduling.schedule_body import DEFAULT_NAME, check_name, merged
 from neonhub.scheduling.timers import TICK
+from neonhub.scheduling.writing import edit_schedule, insert_schedule
 
 logger = logging.getLogger(__name__)
 
@@ -243,24 +231,14 @@ class ScheduleManager:
             if schedule is None:
                 if if_match is not None:
                     raise VersionMismatch(f"There is no schedule {name!r} yet, so no version.")
-                schedule = self._create(db, agent, name, fields)
+                now, retries = self._clock(), self._max_retries
+                schedule = insert_schedule(db, agent, name, fields, now=now, max_retries=retries)
                 changed = True
             else:
                 changed = self._edit(db, schedule, fields, name, if_match)
         if changed:
             self._set_timer(schedule)
         return schedule, created
-
-    def _create(self, db: Session, agent: Agent, name: str, fields: Mapping[str, Any]) -> Schedule:
-        now = self._clock()
-        checked = check_body(fields, now=now, default_max_retries=self._max_retries)
-        schedule = Schedule(
-            id=new_id(), agent=agent, name=name, version=1, created_at=now, run_count=0
-        )
-        schedule.skip_next = False
-        self._write(db, schedule, checked, None, now)
-        db.flush()
-        return schedule
 
     def _edit(
         self,
@@ -270,34 +248,9 @@ class ScheduleManager:
         name: str,
         if_match: int | None,
     ) -> bool:
-        """Put a whole body in place of the stored one; False if it is equal."""
         _check_version(schedule, if_match)
-        now = self._clock()
-        checked = check_body(body, now=now, default_max_retries=self._max_retries, stored=schedule)
-        before = fields_of_schedule(schedule)
-        if is_same(before, checked) and name == schedule.name:
-            return False
-        schedule.name = name
-        schedule.version += 1
-        self._write(db, schedule, checked, before, now)
-        return True
-
-    def _write(
-        self,
-        db: Session,
-        schedule: Schedule,
-        checked: ScheduleFields,
-        before: ScheduleFields | None,
-        now: datetime,
-    ) -> None:
-        apply(schedule, checked)
-        schedule.updated_at = now
-        plan(schedule, before, now)
-        db.add(schedule)
-        db.flush()
-        version = ScheduleVersion(schedule_id=schedule.id, version=schedule.version, valid_from=now)
-        version.body = version_body(schedule)
-        db.add(version)
+        now, retries = self._clock(), self._max_retries
+        return edit_schedule(db, schedule, name, body, now=now, max_retries=retries)
 
     def _set_timer(self, schedule: Schedule) -> None:
         """Let the schedulers know; if Redis is away, their sweep finds it in the database."""

@@ -1,0 +1,91 @@
+"""Writes a schedule inside a transaction: the row, its next tick, and the version in force."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from neonhub.domain.validation import ScheduleFields
+from neonhub.ids import new_id
+from neonhub.models import Agent, Schedule, ScheduleVersion
+from neonhub.scheduling.planning import plan
+from neonhub.scheduling.schedule_body import (
+    apply,
+    check_body,
+    fields_of_schedule,
+    is_same,
+    version_body,
+)
+
+
+def insert_schedule(
+    db: Session,
+    agent: Agent,
+    name: str,
+    body: Mapping[str, Any],
+    *,
+    now: datetime,
+    max_retries: int,
+) -> Schedule:
+    """Create a schedule of an agent.
+
+    Args:
+        body: Whole, by snake_case names; what is left out gets its default.
+        max_retries: Where the body does not say.
+
+    Raises:
+        InvalidInput: A field is wrong.
+        sqlalchemy.exc.IntegrityError: The agent has a schedule of this name.
+    """
+    checked = check_body(body, now=now, default_max_retries=max_retries)
+    schedule = Schedule(id=new_id(), agent=agent, name=name, version=1, created_at=now)
+    schedule.run_count = 0
+    schedule.skip_next = False
+    _write(db, schedule, checked, None, now)
+    return schedule
+
+
+def edit_schedule(
+    db: Session,
+    schedule: Schedule,
+    name: str,
+    body: Mapping[str, Any],
+    *,
+    now: datetime,
+    max_retries: int,
+) -> bool:
+    """Put a whole body in place of a locked schedule's.
+
+    Returns:
+        False if it is equal, and nothing changed.
+
+    Raises:
+        InvalidInput: A field is wrong.
+        sqlalchemy.exc.IntegrityError: The agent has another schedule of this name.
+    """
+    checked = check_body(body, now=now, default_max_retries=max_retries, stored=schedule)
+    before = fields_of_schedule(schedule)
+    if is_same(before, checked) and name == schedule.name:
+        return False
+    schedule.name = name
+    schedule.version += 1
+    _write(db, schedule, checked, before, now)
+    return True
+
+
+def _write(
+    db: Session,
+    schedule: Schedule,
+    checked: ScheduleFields,
+    before: ScheduleFields | None,
+    now: datetime,
+) -> None:
+    apply(schedule, checked)
+    schedule.updated_at = now
+    plan(schedule, before, now)
+    db.add(schedule)
+    db.flush()
+    version = ScheduleVersion(schedule_id=schedule.id, version=schedule.version, valid_from=now)
+    version.body = version_body(schedule)
+    db.add(version)
