@@ -30,7 +30,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = load_settings() if settings is None else settings
     database = Database(settings.database_url, pool_size=DATABASE_CONNECTIONS)
     app = build_app(settings, database, connect(require_redis_url(settings)))
-    app.extensions["database"] = database
     if settings.prometheus_port is not None:
         app.wsgi_app = MetricsPort(app.wsgi_app, settings.prometheus_port)  # type: ignore[method-assign]
     return app
