@@ -13,7 +13,11 @@ from neonhub.domain.schedule import Recurrence
 _DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
 
+_REMEMBERED = 8192
+"""Answers kept: many schedules share an expression, a zone and an instant."""
 
+
+@lru_cache(maxsize=_REMEMBERED)
 def next_tick(rec: Recurrence, after: datetime) -> datetime | None:
     """The first tick strictly after an instant, or None if there is none.
 
@@ -25,6 +29,7 @@ def next_tick(rec: Recurrence, after: datetime) -> datetime | None:
     return None if tick is None or (rec.end_at and tick > rec.end_at) else tick
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def latest_tick(rec: Recurrence, at: datetime) -> datetime | None:
     """The newest tick at or before an instant, or None if there is none."""
     if rec.end_at is not None:
