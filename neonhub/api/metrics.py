@@ -82,7 +82,8 @@ class SystemCollector(Collector):
         query = select(AgentSession.status, func.count()).where(AgentSession.finished_at.is_(None))
         try:
             with self._database.read() as db:
-                counts |= dict(db.execute(query.group_by(AgentSession.status)).tuples())
+                rows = db.execute(query.group_by(AgentSession.status)).tuples().all()
+                counts |= dict(rows)
         except DATABASE_ERRORS:
             return {}
         return counts
