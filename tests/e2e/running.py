@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -92,15 +93,17 @@ class RunningSystem:
         self.process.send_signal(signum)
 
     def end(self) -> int:
-        """Ask it to end and wait until it has; returns its exit code."""
+        """Ask it to end, unless it has, and wait until it has; returns its exit code."""
         assert self.process is not None
-        everything = self.processes() if not self.has_ended() else []
+        if self.has_ended():
+            return int(self.process.wait())
+        everything = self.processes()
         self.send(signal.SIGTERM)
         try:
             return int(self.process.wait(END_SECONDS))
         finally:
             for process in everything:
-                if process.is_running():
+                with suppress(psutil.NoSuchProcess):
                     process.kill()
 
     def get(self, path: str) -> requests.Response:

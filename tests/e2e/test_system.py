@@ -24,9 +24,16 @@ SEEDED = {
 }
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """A started system that no test ends."""
+    with RunningSystem(tmp_path_factory.mktemp("shared")) as system:
+        yield system
+
+
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[RunningSystem]:
-    """A started system on SQLite and its own server."""
+    """A started system of one test's own, on SQLite and its own server."""
     with RunningSystem(tmp_path) as system:
         yield system
 
@@ -51,16 +58,16 @@ def part(system: RunningSystem, module: str) -> psutil.Process:
     return next(p for p in system.processes() if module in " ".join(p.cmdline()))
 
 
-def test_it_says_where_it_is_and_is_there(system: RunningSystem) -> None:
+def test_it_says_where_it_is_and_is_there(shared: RunningSystem) -> None:
     for path in ("/readyz", "/healthz", "/openapi.json", "/docs"):
-        assert system.get(path).status_code == 200
-    assert f"{system.url}/docs" in system.said
-    assert system.url.replace("http", "ws") + "/ws" in system.said
+        assert shared.get(path).status_code == 200
+    assert f"{shared.url}/docs" in shared.said
+    assert shared.url.replace("http", "ws") + "/ws" in shared.said
 
 
-def test_five_agents_are_there_with_their_cadences(system: RunningSystem) -> None:
+def test_five_agents_are_there_with_their_cadences(shared: RunningSystem) -> None:
     for agent, cron in SEEDED.items():
-        schedule = system.get(f"/api/agents/{agent}/schedule").json()
+        schedule = shared.get(f"/api/agents/{agent}/schedule").json()
         assert (schedule["cronExpression"], schedule["enabled"]) == (cron, True)
 
 
@@ -97,14 +104,13 @@ def test_sigterm_lets_a_running_agent_stop(tmp_path: Path, slow_agents: dict[str
         assert all_gone(everything)
 
 
-def test_a_second_signal_ends_all_at_once(tmp_path: Path, slow_agents: dict[str, str]) -> None:
-    with RunningSystem(tmp_path, env=slow_agents) as system:
-        everything = system.processes()
-        part(system, "workers.pool").suspend()
-        system.send(signal.SIGINT)
-        wait_until(lambda: not is_running(part_of(everything, "workers.scheduler")))
-        system.send(signal.SIGINT)
-        wait_until(lambda: all_gone(everything), seconds=3)
+def test_a_second_signal_ends_all_at_once(system: RunningSystem) -> None:
+    everything, scheduler = system.processes(), part(system, "workers.scheduler")
+    part(system, "workers.pool").suspend()
+    system.send(signal.SIGINT)
+    wait_until(lambda: not is_running(scheduler))
+    system.send(signal.SIGINT)
+    wait_until(lambda: all_gone(everything), seconds=3)
 
 
 def test_a_killed_parent_leaves_nothing_behind(system: RunningSystem) -> None:
@@ -114,26 +120,29 @@ def test_a_killed_parent_leaves_nothing_behind(system: RunningSystem) -> None:
 
 
 @pytest.mark.parametrize("module", ["workers.scheduler", "workers.pool", "gunicorn", "valkey"])
-def test_a_part_that_dies_comes_back(system: RunningSystem, module: str) -> None:
-    part(system, module).kill()
-    wait_until(lambda: "starts again" in system.logged)
-    wait_until(lambda: system.get("/readyz").status_code == 200)
+def test_a_part_that_dies_comes_back(shared: RunningSystem, module: str) -> None:
+    deaths = shared.logged.count("starts again") + shared.logged.count("SIGKILL")
+    part(shared, module).kill()
+    wait_until(
+        lambda: shared.logged.count("starts again") + shared.logged.count("SIGKILL") > deaths
+    )
+    wait_until(lambda: shared.get("/readyz").status_code == 200)
 
 
-def test_a_port_in_use_is_one_line(system: RunningSystem, tmp_path: Path) -> None:
+def test_a_port_in_use_is_one_line(shared: RunningSystem, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    second = RunningSystem(other, env={"PORT": system.env["PORT"]})
+    second = RunningSystem(other, env={"PORT": shared.env["PORT"]})
     second.start(wait=False)
     wait_until(second.has_ended)
-    assert second.logged.startswith(f"PORT is '{system.env['PORT']}': must be a port that is free")
+    assert second.logged.startswith(f"PORT is '{shared.env['PORT']}': must be a port that is free")
     assert second.logged.count("\n") == 1
 
 
-def test_a_data_folder_in_use_is_one_line(system: RunningSystem, tmp_path: Path) -> None:
+def test_a_data_folder_in_use_is_one_line(shared: RunningSystem, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    data_dir = tmp_path / ".neonhub"
+    data_dir = shared.folder / ".neonhub"
     second = RunningSystem(other, env={"NEONHUB_DATA_DIR": str(data_dir)})
     second.start(wait=False)
     wait_until(second.has_ended)
@@ -158,13 +167,13 @@ def test_a_wrong_setting_stops_the_start(tmp_path: Path, name: str, value: str) 
     assert "Traceback" not in system.logged
 
 
-def test_the_worker_line_it_prints_works(system: RunningSystem) -> None:
-    line = next(line for line in system.said.splitlines() if "rq worker" in line)
+def test_the_worker_line_it_prints_works(shared: RunningSystem) -> None:
+    line = next(line for line in shared.said.splitlines() if "rq worker" in line)
     environment, words = _split(line)
     done = subprocess.run(
         [*words, "--burst"],
-        cwd=system.folder,
-        env=system.env | environment,
+        cwd=shared.folder,
+        env=shared.env | environment,
         capture_output=True,
         text=True,
         timeout=30,
@@ -179,18 +188,6 @@ def test_metrics_have_a_port_of_their_own_if_asked(tmp_path: Path) -> None:
         system.url = f"http://127.0.0.1:{port}"
         assert system.get("/metrics").status_code == 200
         assert system.get("/api/agents").status_code == 404
-
-
-def part_of(processes: list[psutil.Process], module: str) -> psutil.Process:
-    """The one of some processes that runs a module; they may have ended."""
-    return next(p for p in processes if module in _cmdline(p))
-
-
-def _cmdline(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
 
 
 def _run_slow(system: RunningSystem) -> str:
