@@ -8,9 +8,15 @@ from neonhub.domain.cron import InvalidSchedule
 
 MIN_SECONDS = 1.0
 MAX_SECONDS = 366 * 86_400.0 * 10
-_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}
-_UNITS |= {"h": 3600, "hr": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
-_UNITS |= {"w": 604_800, "week": 604_800}
+_UNIT_NAMES = {
+    1: "s sec secs second seconds",
+    60: "m min mins minute minutes",
+    3600: "h hr hrs hour hours",
+    86_400: "d day days",
+    604_800: "w week weeks",
+}
+_UNITS = {name: seconds for seconds, names in _UNIT_NAMES.items() for name in names.split()}
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 ALLOWED = '"every 30 minutes", "every day", "90s", "1h30m" or a number of seconds'
 
@@ -30,25 +36,22 @@ def parse_interval(value: object) -> float:
 
 
 def _parse_text(text: str) -> float:
-    rest = text.strip().lower().removeprefix("every").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", rest) and not text.strip().lower().startswith("every"):
+    lowered = text.strip().lower()
+    rest = lowered.removeprefix("every").strip()
+    if rest == lowered and _NUMBER.fullmatch(rest):
         return float(rest)
-    if _unit(rest):
-        return float(_unit(rest))
+    if rest != lowered and rest in _UNITS:
+        return float(_UNITS[rest])
     seconds, at = 0.0, 0
     while at < len(rest):
         part = _PART.match(rest, at)
-        if part is None or not _unit(part[2]):
+        if part is None or part[2] not in _UNITS:
             raise InvalidSchedule(f"{text!r} is not an interval; allowed: {ALLOWED}.")
-        seconds += float(part[1]) * _unit(part[2])
+        seconds += float(part[1]) * _UNITS[part[2]]
         at = part.end()
     if not rest:
         raise InvalidSchedule(f"{text!r} is not an interval; allowed: {ALLOWED}.")
     return seconds
-
-
-def _unit(word: str) -> int:
-    return _UNITS.get(word) or _UNITS.get(word.removesuffix("s"), 0)
 
 
 def next_on_grid(anchor: datetime, seconds: float, after: datetime) -> datetime:

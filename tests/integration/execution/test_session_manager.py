@@ -110,9 +110,7 @@ def test_a_waiting_session_stops_at_once(
 def test_stopping_a_retrying_session_removes_its_timer(
     database: Database, manager: SessionManager, agent: Agent, redis_connection: Redis
 ) -> None:
-    session = add_session(
-        database, agent, status=SessionStatus.RETRYING, next_attempt_at=NOW
-    )
+    session = add_session(database, agent, status=SessionStatus.RETRYING, next_attempt_at=NOW)
     redis_connection.zadd(TIMERS, {f"retry:{session.id}": NOW.timestamp()})
     manager.stop(session.id)
     assert redis_connection.zcard(TIMERS) == 0
