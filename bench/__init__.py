@@ -1,0 +1,1 @@
+"""How fast NeonHub is, measured on both databases."""
