@@ -23,7 +23,7 @@ accesslog = None
 loglevel = "warning"
 proc_name = "neonhub-web"
 control_socket_disable = True
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nosec B108: gunicorn opens a nameless file in it
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a nameless file # nosec B108
 
 
 class GunicornLogger(Logger):  # type: ignore[misc]

@@ -42,7 +42,7 @@ class EmbeddedServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket = self.folder / "redis.sock"
         self._port = 0
-        self._password = ""  # nosec B105: a socket needs none
+        self._password = ""  # nosec B105
         if len(os.fsencode(self._socket)) > MAX_SOCKET_PATH_BYTES:
             self._port = _free_port()
             self._password = secrets.token_urlsafe(24)
