@@ -194,5 +194,9 @@ def _write(
 
 
 def _log(decided: Decided, count: int) -> None:
-    extra = {"session_ids": [job.session_id for job in decided.outbox.jobs]}
-    logger.info("Decided %d schedules, fired %d ticks.", count, decided.fired, extra=extra)
+    extra = {
+        "schedules": count,
+        "fired": decided.fired,
+        "session_ids": [job.session_id for job in decided.outbox.jobs],
+    }
+    logger.info("Decided what is due.", extra=extra)

@@ -144,7 +144,7 @@ class Timers(Scheduler):  # type: ignore[misc]  # rq-scheduler ships no types
     def listen(self) -> None:
         """Start to hear of nearer timers; one set from now on ends the next `wait`."""
         if self._pubsub is None:
-            pubsub: PubSub = self._redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+            pubsub: PubSub = self._redis.pubsub(ignore_subscribe_messages=True)
             pubsub.subscribe(keys.WAKE)
             self._pubsub = pubsub
             # The server's answer: what is published after it is heard.

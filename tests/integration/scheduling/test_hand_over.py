@@ -90,7 +90,7 @@ def test_schedulers_are_woken_by_a_nearer_timer_only(
     redis_connection: Redis, score: float, woken: bool
 ) -> None:
     redis_connection.zadd(keys.TIMERS, {"tick:a": 5.0})
-    with redis_connection.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore
+    with redis_connection.pubsub(ignore_subscribe_messages=True) as pubsub:
         pubsub.subscribe(keys.WAKE)
         pubsub.get_message(timeout=5)
         hand_over(redis_connection, [], [TimerMove("retry:b", None, score)])
