@@ -56,7 +56,7 @@ def paste(commands: list[Block], system: RunningSystem, folder: Path, *, curl_op
 @pytest.mark.parametrize("document", WITH_COMMANDS, ids=lambda path: path.name)
 def test_commands_work_when_pasted(document: Path, system: RunningSystem, folder: Path) -> None:
     commands = [block for block in blocks(document, "bash") if block.heading != ERRORS]
-    said = paste(commands, system, folder, curl_options="fail-with-body\n")
+    said = paste(commands, system, folder, curl_options="fail-with-body\nsilent\nshow-error\n")
     if document == README:
         assert "agent:started" in said
         assert "agent:completed" in said
