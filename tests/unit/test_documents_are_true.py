@@ -150,12 +150,15 @@ ENDS = "What one attempt can end as"
 
 
 def test_functions_that_move_a_session_exist() -> None:
-    modules = {path.stem for path in (ROOT / "neonhub" / "execution").glob("*.py")}
+    files = [
+        path for name in ("execution", "scheduling") for path in ROOT.glob(f"neonhub/{name}/*")
+    ]
+    modules = {path.stem: f"neonhub.{path.parent.name}.{path.stem}" for path in files}
     named = [word.split(".") for word in code_words(STATE_MACHINE) if word.count(".") == 1]
-    found = [(module, name) for module, name in named if module in modules]
+    found = [(modules[module], name) for module, name in named if module in modules]
     assert found
     for module, name in found:
-        assert hasattr(importlib.import_module(f"neonhub.execution.{module}"), name), name
+        assert hasattr(importlib.import_module(module), name), name
 
 
 def test_the_glossary_has_each_word_once_and_in_order() -> None:
