@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import psycopg
@@ -15,12 +16,17 @@ from neonhub.redis.connect import connect
 from neonhub.redis.embedded import EmbeddedServer
 
 
+# Not in pytest's folder: as root these servers, or their clients, are other users, and the next
+# test run that starts shuts that folder to all others.
+
+
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_url() -> Iterator[str]:
     """The URL of a running server that all tests share."""
-    server = EmbeddedServer(tmp_path_factory.mktemp("redis"))
-    yield server.start()
-    server.stop()
+    with _open_folder("redis") as folder:
+        server = EmbeddedServer(folder / "data")
+        yield server.start()
+        server.stop()
 
 
 @pytest.fixture
@@ -32,9 +38,9 @@ def redis_connection(redis_url: str) -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server_url() -> Iterator[str]:
     """The URL of a running PostgreSQL's maintenance database."""
-    with start_postgres(tmp_path_factory.mktemp("postgres") / "data") as url:
+    with _open_folder("postgres") as folder, start_postgres(folder / "data") as url:
         yield url
 
 
@@ -69,6 +75,13 @@ def create_postgres_database(server_url: str, template: str | None = None) -> st
 def drop_postgres_database(server_url: str, url: str) -> None:
     """Remove a database, with whoever is still connected to it."""
     _execute(server_url, f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
+
+
+@contextmanager
+def _open_folder(name: str) -> Iterator[Path]:
+    with TemporaryDirectory(prefix=f"neonhub-{name}-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def _execute(url: str, statement: str) -> None:

@@ -22,7 +22,6 @@ from neonhub.config import Settings
 from neonhub.database import Database
 from neonhub.events import FanOut
 from neonhub.execution.session_manager import SessionManager
-from neonhub.redis.connect import connect_blocking
 from neonhub.scheduling.schedule_manager import ScheduleManager
 
 DESCRIPTION = (
@@ -58,7 +57,7 @@ def create_app(
     )
     guard(app, settings)
     _register_api(app)
-    fanout = FanOut(lambda: connect_blocking(settings.redis_url or ""))
+    fanout = FanOut(settings.redis_url or "")
     register_ws(app, fanout, redis, max_clients=settings.ws_max_clients)
     register_metrics(app, database, redis, fanout)
     _register_pages(app)

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from neonhub.database import Database
 from neonhub.domain.description import describe
-from neonhub.models import AgentSession, Schedule
+from neonhub.models import Schedule
+from neonhub.scheduling.last_runs import LastRun, last_runs
 from neonhub.scheduling.schedule_body import body_of, recurrence_of
 
 
@@ -18,18 +16,12 @@ def schedule_view(database: Database, schedule: Schedule) -> dict[str, Any]:
 
 
 def schedule_views(database: Database, schedules: Sequence[Schedule]) -> list[dict[str, Any]]:
-    """Several schedules; one index lookup each for the last run."""
-    with database.read() as db:
-        return [_view(schedule, _last_run(db, schedule.id)) for schedule in schedules]
+    """Several schedules, with their last runs read at once."""
+    runs = last_runs(database, [schedule.id for schedule in schedules])
+    return [_view(schedule, runs.get(schedule.id)) for schedule in schedules]
 
 
-def _last_run(db: Session, schedule_id: str) -> AgentSession | None:
-    ran = (AgentSession.schedule_id == schedule_id, AgentSession.started_at.is_not(None))
-    newest = select(AgentSession).where(*ran).order_by(AgentSession.queued_at.desc()).limit(1)
-    return db.scalars(newest).one_or_none()
-
-
-def _view(schedule: Schedule, last: AgentSession | None) -> dict[str, Any]:
+def _view(schedule: Schedule, last: LastRun | None) -> dict[str, Any]:
     return {
         **body_of(schedule),
         "id": schedule.id,

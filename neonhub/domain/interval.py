@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from math import isfinite
+from math import inf, isfinite
 
 from neonhub.domain.cron import InvalidSchedule
 
@@ -29,9 +29,12 @@ def parse_interval(value: object) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InvalidSchedule(f"{value!r} is not an interval; allowed: {ALLOWED}.")
-    seconds = float(value) if not isinstance(value, str) else _parse_text(value)
+    try:
+        seconds = float(value) if not isinstance(value, str) else _parse_text(value)
+    except OverflowError:
+        seconds = inf
     if not isfinite(seconds) or not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        raise InvalidSchedule(f"{value!r} must be at least 1 second and at most 10 years.")
+        raise InvalidSchedule("It must be at least 1 second and at most 10 years.")
     return seconds
 
 

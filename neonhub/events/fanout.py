@@ -4,15 +4,18 @@ import json
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from neonhub.events.event import PublishedEvent, parse_published, position_of
 from neonhub.events.replay import newest_id, replay
 from neonhub.redis import keys
+from neonhub.redis.connect import connect_blocking
 
 logger = logging.getLogger(__name__)
 
@@ -130,12 +133,9 @@ def _position(text: str) -> tuple[int, int]:
 class FanOut:
     """Reads each event once and offers it to every subscriber of this process."""
 
-    def __init__(self, connect: Callable[[], Redis]) -> None:
-        """
-        Args:
-            connect: Opens a connection whose reads may wait for ever; called by the reader.
-        """
-        self._connect = connect
+    def __init__(self, redis_url: str) -> None:
+        """Nothing connects before the first subscriber."""
+        self._redis_url = redis_url
         self._subscribers: set[Subscriber] = set()
         self._lock = threading.Lock()
         self._reader: threading.Thread | None = None
@@ -177,7 +177,8 @@ class FanOut:
     def _read(self) -> None:
         while not self._is_stopped:
             try:
-                with self._connect() as redis:
+                # Without retries: redis-py would subscribe again by itself, and leave a gap.
+                with connect_blocking(self._redis_url, retry=Retry(NoBackoff(), 0)) as redis:
                     self._follow(redis)
             except RedisError as error:
                 logger.warning("Live events wait for Redis: %s", error)

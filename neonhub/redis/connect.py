@@ -20,7 +20,7 @@ def connect(url: str, **options: Any) -> redis.Redis:
         options: Anything `redis.Redis.from_url` takes, over the defaults here.
     """
     defaults: dict[str, Any] = {"socket_timeout": REPLY_TIMEOUT_SECONDS}
-    return redis.Redis.from_url(url, **_common(url), **(defaults | options))
+    return redis.Redis.from_url(url, **(_common(url) | defaults | options))
 
 
 def connect_blocking(url: str, **options: Any) -> redis.Redis:
@@ -31,7 +31,7 @@ def connect_blocking(url: str, **options: Any) -> redis.Redis:
         options: Anything `redis.Redis.from_url` takes, over the defaults here.
     """
     defaults: dict[str, Any] = {"socket_timeout": None}
-    return redis.Redis.from_url(url, **_common(url), **(defaults | options))
+    return redis.Redis.from_url(url, **(_common(url) | defaults | options))
 
 
 def _common(url: str) -> dict[str, Any]:

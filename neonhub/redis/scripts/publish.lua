@@ -26,7 +26,8 @@ local function next_id()
   end
   local dash = string.find(last, '-', 1, true)
   local last_ms, last_n = tonumber(string.sub(last, 1, dash - 1)), tonumber(string.sub(last, dash + 1))
-  if ms > last_ms then return ms, 0 end
+  -- Microseconds as the number: a stream begun anew never gives an id of the one before.
+  if ms > last_ms then return ms, time[2] % 1000 end
   return last_ms, last_n + 1
 end
 

@@ -1,0 +1,95 @@
+"""One client's queue: order, filters, bounds, and the seam between past and live."""
+
+import json
+
+from neonhub.events import Filter, Subscriber
+from neonhub.events.event import PublishedEvent, parse_published
+from neonhub.events.fanout import RESYNC
+
+
+def event(n: int, agent: str | None = "a", name: str = "agent:progress") -> PublishedEvent:
+    return parse_published(json.dumps({"id": f"{n}-0", "event": name, "agentId": agent}))
+
+
+def sent(subscriber: Subscriber) -> list[str]:
+    subscriber.say("end")
+    texts = []
+    for text in subscriber:
+        if text == "end":
+            return texts
+        texts.append(text)
+    return texts
+
+
+def listening(wanted: Filter | None = None, max_waiting: int = 100) -> Subscriber:
+    subscriber = Subscriber(max_waiting)
+    subscriber.listen(wanted or Filter())
+    subscriber.begin("subscribed", [], "0-0")
+    return subscriber
+
+
+def test_nothing_is_heard_before_subscribing() -> None:
+    subscriber = Subscriber()
+    subscriber.offer(event(1))
+    assert sent(subscriber) == []
+
+
+def test_events_come_in_order() -> None:
+    subscriber = listening()
+    for n in (1, 2, 3):
+        subscriber.offer(event(n))
+    assert sent(subscriber) == ["subscribed", *(event(n).text for n in (1, 2, 3))]
+
+
+def test_live_events_after_the_past_come_once() -> None:
+    subscriber = Subscriber()
+    subscriber.listen(Filter())
+    for n in (3, 4, 5):
+        subscriber.offer(event(n))
+    subscriber.begin("subscribed", [event(n) for n in (2, 3, 4)], "4-0")
+    subscriber.offer(event(4))
+    subscriber.offer(event(6))
+    assert sent(subscriber) == ["subscribed", *(event(n).text for n in (2, 3, 4, 5, 6))]
+
+
+def test_filters_hold_for_the_past_and_for_live_events() -> None:
+    wanted = Filter(frozenset({"a"}), frozenset({"agent:started", "scheduler:status"}))
+    subscriber = Subscriber()
+    subscriber.listen(wanted)
+    past = [event(1, "a", "agent:started"), event(2, "b", "agent:started")]
+    subscriber.begin("subscribed", past, "2-0")
+    for live in (event(3, "a"), event(4, None, "scheduler:status"), event(5, "b")):
+        subscriber.offer(live)
+    assert sent(subscriber)[1:] == [past[0].text, event(4, None, "scheduler:status").text]
+
+
+def test_a_client_too_slow_is_told_to_resync_and_goes_on_live() -> None:
+    subscriber = listening(max_waiting=10)
+    for n in range(1, 500):
+        subscriber.offer(event(n))
+    texts = sent(subscriber)
+    assert texts[0] == RESYNC
+    assert texts[-1] == event(499).text
+    assert len(texts) <= 12
+
+
+def test_a_long_past_leaves_room_for_live_events() -> None:
+    subscriber = Subscriber(max_waiting=10)
+    subscriber.listen(Filter())
+    subscriber.begin("subscribed", [event(n) for n in range(1, 101)], "100-0")
+    subscriber.offer(event(101))
+    assert len(sent(subscriber)) == 102
+
+
+def test_unsubscribing_keeps_what_was_queued_and_adds_nothing() -> None:
+    subscriber = listening()
+    subscriber.offer(event(1))
+    subscriber.mute()
+    subscriber.offer(event(2))
+    assert sent(subscriber) == ["subscribed", event(1).text]
+
+
+def test_closing_ends_whoever_takes() -> None:
+    subscriber = listening()
+    subscriber.close()
+    assert list(subscriber) == []
