@@ -16,10 +16,6 @@ from neonhub.redis.connect import connect
 from neonhub.redis.embedded import EmbeddedServer
 
 
-# Not in pytest's folder: as root these servers, or their clients, are other users, and the next
-# test run that starts shuts that folder to all others.
-
-
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """The URL of a running server that all tests share."""
@@ -79,6 +75,8 @@ def drop_postgres_database(server_url: str, url: str) -> None:
 
 @contextmanager
 def _open_folder(name: str) -> Iterator[Path]:
+    # Not in pytest's folder: as root these servers, or their clients, are other users, and the
+    # next test run that starts shuts that folder to all others.
     with TemporaryDirectory(prefix=f"neonhub-{name}-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
