@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import pytest
+import requests
 from flask import Flask
 from redis import Redis
 from redis.exceptions import RedisError
@@ -180,7 +180,7 @@ def test_a_foreign_origin_is_refused_with_403_before_the_handshake(url: str) -> 
         "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
         "Origin": "http://evil.example",
     }
-    answer = httpx.get(url.replace("ws://", "http://"), headers=headers)
+    answer = requests.get(url.replace("ws://", "http://"), headers=headers, timeout=10)
     assert answer.status_code == 403
     assert "evil.example" in answer.json()["message"]
 
