@@ -16,8 +16,8 @@ import requests
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 10
-END_SECONDS = 10
+READY_SECONDS = 30
+END_SECONDS = 20
 
 
 class RunningSystem:

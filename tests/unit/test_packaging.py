@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,26 @@ def test_every_locked_package_has_hashes(name: str) -> None:
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_names_no_registry(name: str) -> None:
     assert not re.search(r"https?:|file:|--index|--find-links", (ROOT / name).read_text())
+
+
+def imported() -> set[str]:
+    """The packages that NeonHub's own files import, by the name they are installed under."""
+    files = [p for name in ("neonhub", "workers") for p in (ROOT / name).rglob("*.py")]
+    statements = "\n".join(p.read_text() for p in [*files, ROOT / "app.py", ROOT / "wsgi.py"])
+    modules = set(re.findall(r"^(?:from|import) (\w+)", statements, re.MULTILINE))
+    installed = packages_distributions()
+    return {
+        name.lower().replace("_", "-") for module in modules for name in installed.get(module, [])
+    }
+
+
+def test_what_is_imported_is_depended_on() -> None:
+    assert imported() - set(wanted()) == {"anthropic", "openai"}  # the extras
+
+
+def test_what_is_depended_on_is_imported() -> None:
+    # A driver is found by SQLAlchemy, time zones by the standard library.
+    assert set(wanted()) - imported() == {"psycopg", "tzdata"}
 
 
 def test_every_dependency_is_locked() -> None:
