@@ -9,8 +9,13 @@ from redis import Redis
 
 from neonhub.database import Database
 from neonhub.domain.states import HoldReason, Priority, SessionStatus, Trigger
-from neonhub.errors import AgentNotFound, InvalidInput, SessionEnded, SessionNotFound
-from neonhub.errors import SessionNotRetryable
+from neonhub.errors import (
+    AgentNotFound,
+    InvalidInput,
+    SessionEnded,
+    SessionNotFound,
+    SessionNotRetryable,
+)
 from neonhub.execution.session_manager import SessionManager
 from neonhub.models import Agent, SessionEvent
 from neonhub.redis.connect import connect
