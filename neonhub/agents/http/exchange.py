@@ -133,6 +133,8 @@ class Exchange:
                 break
             body += chunk
             self._on_read(len(body), total)
+        if self._is_cancelled:
+            raise ConnectionAbortedError("The exchange was cancelled.")
         headers = {name.lower(): value for name, value in response.headers.items()}
         headers.pop("set-cookie", None)
         return Answer(
