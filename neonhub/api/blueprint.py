@@ -49,14 +49,14 @@ class BodyParser(FlaskParser):
             body = json.loads(text, parse_constant=_refuse_constant)
             json.dumps(body, ensure_ascii=False).encode("utf-8")
         except (RecursionError, UnicodeEncodeError) as error:
-            raise json.JSONDecodeError(str(error), "", 0) from error
+            raise json.JSONDecodeError(str(error), text, 0) from error
         if "\\u0000" in text or "\x00" in text:
-            raise json.JSONDecodeError("NUL", "", 0)
+            raise json.JSONDecodeError("NUL", text, 0)
         return body
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise json.JSONDecodeError(f"{name} is not JSON", "", 0)
+    raise json.JSONDecodeError("not JSON", name, 0)
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]

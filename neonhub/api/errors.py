@@ -12,7 +12,6 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from neonhub.api.schemas.base import camel_case
 from neonhub.api.schemas.errors import ErrorSchema
 from neonhub.errors import DatabaseAway, DependencyAway, InvalidInput, NeonHubError, RedisAway
 
@@ -115,7 +114,7 @@ def _flat(found: Any) -> dict[str, list[str]]:
 
 def _walk(found: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, list[str]]]:
     for name, inner in found.items():
-        path = f"{prefix}{camel_case(str(name)) if str(name) != '_schema' else name}"
+        path = f"{prefix}{name}"
         if isinstance(inner, Mapping):
             yield from _walk(inner, f"{path}.")
         else:

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from redis import Redis
 from sqlalchemy import func, select
 
+from neonhub.api.execution_metrics import execution_metrics
 from neonhub.api.status import DATABASE_ERRORS, status
 from neonhub.database import Database
 from neonhub.domain.states import ACTIVE, SchedulerState
@@ -73,17 +74,29 @@ class SystemCollector(Collector):
         fired.add_metric([], found["fired_total"])
         yield fired
         yield _gauge("neonhub_websocket_clients", "Sockets of this web process", len(self._fanout))
+        sent = CounterMetricFamily(
+            "neonhub_events_sent", "Messages written to this process's sockets"
+        )
+        sent.add_metric([], self._fanout.sent)
+        yield sent
+        yield _by_label(
+            "neonhub_check_loop_milliseconds",
+            "How long a scheduler's last look at the timers took",
+            "scheduler",
+            {scheduler.id: scheduler.last_check_ms for scheduler in found["schedulers"]},
+        )
+        yield from execution_metrics(self._redis)
         yield _by_label(
             "neonhub_active_sessions", "Sessions not ended", "status", self._active_sessions()
         )
 
     def _active_sessions(self) -> dict[str, int]:
-        counts: dict[str, int] = {status.value: 0 for status in ACTIVE}
+        counts: dict[str, int] = {each.value: 0 for each in ACTIVE}
         query = select(AgentSession.status, func.count()).where(AgentSession.finished_at.is_(None))
         try:
             with self._database.read() as db:
-                rows = db.execute(query.group_by(AgentSession.status)).tuples().all()
-                counts |= dict(rows)
+                for name, count in db.execute(query.group_by(AgentSession.status)):
+                    counts[name] = count
         except DATABASE_ERRORS:
             return {}
         return counts

@@ -91,6 +91,7 @@ class Client:
         with suppress(ConnectionClosed, OSError):
             for text in self._subscriber:
                 self._socket.send(text)
+                self._fanout.sent += 1
 
     def _take(self, message: str | bytes) -> None:
         try:

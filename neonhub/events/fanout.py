@@ -135,6 +135,9 @@ class FanOut:
 
     def __init__(self, redis_url: str) -> None:
         """Nothing connects before the first subscriber."""
+        self.sent = 0
+        """Messages written to this process's clients so far; whoever writes them counts."""
+
         self._redis_url = redis_url
         self._subscribers: set[Subscriber] = set()
         self._lock = threading.Lock()

@@ -15,7 +15,8 @@ from neonhub.execution.fleet import get_fleet
 from neonhub.execution.holds import next_push, release_of_schedule
 from neonhub.execution.outbox import Outbox
 from neonhub.execution.slots import free_slot
-from neonhub.models import AgentSession, Attempt
+from neonhub.models import Agent, AgentSession, Attempt
+from neonhub.redis.counters import EndedSession
 from neonhub.redis.queues import TimerMove
 
 
@@ -86,6 +87,7 @@ def end_session(db: Session, session: AgentSession, outbox: Outbox, *, now: date
     session.hold_reason = None
     session.next_attempt_at = None
     db.flush()
+    outbox.ended.append(_ended(session, now))
     outbox.jobs += free_slot(db, session.id, now=now)
     outbox.jobs += release_of_schedule(db, session.schedule_id, now=now)
 
@@ -96,17 +98,27 @@ def lock_session(db: Session, session_id: str) -> AgentSession | None:
     return db.scalars(query).one_or_none()
 
 
+def _ended(session: AgentSession, now: datetime) -> EndedSession:
+    took = (now - session.started_at).total_seconds() if session.started_at else None
+    return EndedSession(session.agent_id, session.status, took)
+
+
 def _standing(db: Session, session: AgentSession) -> Standing:
     fleet = get_fleet(db)
     return Standing(
         failures=session.failures,
         losses=session.losses,
-        max_retries=session.max_retries,
+        # Nobody starts a removed agent again; what runs was left to finish.
+        max_retries=0 if _is_removed(db, session) else session.max_retries,
         stop_requested=session.stop_requested_at is not None,
         stop_reason=session.stop_reason,
         backoff_base_ms=fleet.backoff_base_ms,
         backoff_max_ms=fleet.backoff_max_ms,
     )
+
+
+def _is_removed(db: Session, session: AgentSession) -> bool:
+    return db.get_one(Agent, session.agent_key).deleted_at is not None
 
 
 def _apply(session: AgentSession, state: NextState, outcome: Outcome) -> None:

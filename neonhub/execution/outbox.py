@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from neonhub.events import Event, publish
 from neonhub.models import AgentSession, SessionEvent
+from neonhub.redis.counters import EndedSession, count_ended
 from neonhub.redis.queues import Job, TimerMove, hand_over
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class Outbox:
     jobs: list[Job] = field(default_factory=list)
     moves: list[TimerMove] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    ended: list[EndedSession] = field(default_factory=list)
     signals: list[str] = field(default_factory=list)
     """Keys to set for a while, such as the flag a running session looks for."""
 
@@ -83,7 +85,9 @@ class Outbox:
         self.events.append(event_of(row))
 
     def deliver(self, redis: Redis) -> None:
-        """Send everything; what Redis doesn't take now, the lifeline sends later."""
+        """Log and send everything; what Redis doesn't take now, the lifeline sends later."""
+        for event in self.events:
+            _log(event)
         try:
             for key in self.signals:
                 redis.set(key, b"1", ex=SIGNAL_SECONDS)
@@ -91,12 +95,29 @@ class Outbox:
                 hand_over(redis, self.jobs, self.moves)
             if self.events:
                 publish(redis, self.events)
+            if self.ended:
+                count_ended(redis, self.ended)
         except RedisError as error:
             logger.warning("Redis is away, the lifeline will deliver later: %s", error)
 
 
 SIGNAL_SECONDS = 3600
 """How long a stop flag stays; the database holds the request itself for good."""
+
+
+def _log(event: Event) -> None:
+    """One line for each change of state, with its ids."""
+    ids = {
+        "agent_id": event.agent_id,
+        "session_id": event.session_id,
+        "schedule_id": event.schedule_id,
+    }
+    known = {name: value for name, value in ids.items() if value is not None}
+    facts = {name: event.data[name] for name in _LOGGED if event.data.get(name) is not None}
+    logger.info("%s", event.event, extra={**known, **facts})
+
+
+_LOGGED = ("status", "reason", "attempt", "worker", "durationMs", "nextAttemptAt", "paused")
 
 
 def event_of(row: SessionEvent) -> Event:

@@ -18,6 +18,9 @@ EVENTS_CHANNEL = "neonhub:events:live"
 EVENTS_SEEN = "neonhub:events:seen"
 """Sorted set: row id of an event already published → the unix second it was."""
 
+COUNTERS = "neonhub:counters"
+"""Hash: how many sessions ended, by agent and status, and how long they took; for the metrics."""
+
 STOP_PREFIX = "neonhub:stop:"
 """String per session id, expires: someone asked for it to stop."""
 
