@@ -8,6 +8,12 @@ from neonhub.domain.states import SessionStatus
 from neonhub.models import AgentSession, Schedule
 from tests.integration.api.conftest import Client
 
+WRONG: dict[str, list[Any]] = {
+    "id": ["", "A", "-a", "a_b", "a" * 64, "a\n", 5, None, "ü"],
+    "name": ["", "x" * 201, 5, None, "a\x01b"],
+    "kind": ["nothing", "", 5, None],
+    "config": [[], "x", 5, None],
+}
 BODY = {"id": "a-1", "name": "A", "kind": "noop", "config": {}}
 
 
@@ -36,12 +42,7 @@ def test_an_id_is_free_again_after_removal(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [
-        *(("id", bad) for bad in ("", "A", "-a", "a_b", "a" * 64, "a\n", 5, None, "ü")),
-        *(("name", bad) for bad in ("", "x" * 201, 5, None, "a\x01b")),
-        *(("kind", bad) for bad in ("nothing", "", 5, None)),
-        *(("config", bad) for bad in ([], "x", 5, None)),
-    ],
+    [(field, value) for field, values in WRONG.items() for value in values],
 )
 def test_a_wrong_field_is_named(client: Client, field: str, value: Any) -> None:
     answer = client.post("/api/agents", {**BODY, field: value})

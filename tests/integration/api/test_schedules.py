@@ -16,7 +16,7 @@ def test_a_schedule_is_created_with_its_defaults(client: Client) -> None:
     assert made.status_code == 201
     assert made.headers["ETag"] == '"1"'
     assert made.headers["Location"] == f"/api/schedules/{made.json['id']}"
-    expected = {
+    expected: dict[str, Any] = {
         **DAILY,
         "interval": None,
         "runAt": None,

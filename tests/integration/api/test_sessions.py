@@ -34,7 +34,7 @@ def test_run_now_answers_the_session(client: Client) -> None:
 
 
 def test_run_now_needs_no_body(client: Client) -> None:
-    answer = client.app.test_client().post("/api/agents/reporter/run")
+    answer: Any = client.app.test_client().post("/api/agents/reporter/run")
     assert (answer.status_code, answer.json["priority"]) == (202, "NORMAL")
 
 

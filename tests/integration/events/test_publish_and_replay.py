@@ -77,4 +77,4 @@ def test_what_was_trimmed_cannot_be_replayed(redis_connection: Redis) -> None:
 def test_the_stream_stays_small(redis_connection: Redis) -> None:
     for _ in range(12):
         publish(redis_connection, [event(n) for n in range(1000)])
-    assert 10_000 <= int(redis_connection.xlen(EVENTS_STREAM)) < 11_000  # type: ignore[arg-type]
+    assert 10_000 <= int(redis_connection.xlen(EVENTS_STREAM)) < 11_000

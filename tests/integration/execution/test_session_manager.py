@@ -29,7 +29,7 @@ def manager(database: Database, redis_connection: Redis) -> SessionManager:
 
 
 def queue_length(redis: Redis, name: str) -> int:
-    return int(redis.llen(f"rq:queue:{name}"))  # type: ignore[arg-type]
+    return int(redis.llen(f"rq:queue:{name}"))
 
 
 def test_run_now_puts_a_session_on_its_queue(

@@ -13,7 +13,7 @@ def event(n: int, agent: str | None = "a", name: str = "agent:progress") -> Publ
 
 def sent(subscriber: Subscriber) -> list[str]:
     subscriber.say("end")
-    texts = []
+    texts: list[str] = []
     for text in subscriber:
         if text == "end":
             return texts
