@@ -1,0 +1,5 @@
+"""The job of the other side: RQ's least."""
+
+
+def nothing() -> None:
+    """Return at once."""
