@@ -2,7 +2,6 @@
 
 import os
 import platform
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,8 +14,7 @@ PACKAGES = ("neonhub", "rq", "rq-scheduler", "redis", "sqlalchemy", "gevent", "g
 
 def describe(postgres_version: str, sqlite_version: str) -> dict[str, str]:
     """What a reader must know to compare numbers: name → text."""
-    binary = find_server_binary().path
-    redis = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
+    server = find_server_binary()
     return {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0))),
@@ -25,7 +23,7 @@ def describe(postgres_version: str, sqlite_version: str) -> dict[str, str]:
         "python": platform.python_version(),
         "postgresql": postgres_version,
         "sqlite": sqlite_version,
-        "server": " ".join(redis.stdout.split()[:3]),
+        server.kind: server.version,
     } | {name: _version(name) for name in PACKAGES}
 
 

@@ -1,0 +1,64 @@
+"""Asks every question, prints a table and keeps the samples: `python -m bench [--quick]`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from bench import check_loop, due_selection, firing, firing_lag, live_events, sessions
+from bench.machine import describe
+from bench.result import Result
+from bench.services import Services, start_services, versions
+from bench.table import machine_list, table
+from neonhub.clock import utcnow
+
+RESULTS = Path(__file__).parent / "results"
+RUNS, QUICK_RUNS = 9, 5
+
+
+def main() -> None:
+    """Run the benchmark as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, in under 90 s")
+    quick: bool = parser.parse_args().quick
+    with start_services() as services:
+        machine = describe(*versions(services))
+        results = list(_ask(_questions(quick), services))
+    print(f"\n{table(results)}\n\n{machine_list(machine)}")
+    print(f"\nEvery sample: {_write(results, machine, quick)}")
+
+
+def _questions(quick: bool) -> list[Callable[[Services], list[Result]]]:
+    runs = QUICK_RUNS if quick else RUNS
+    return [
+        partial(check_loop.measure, runs=runs),
+        partial(due_selection.measure, runs=runs, schedules=10_000 if quick else 100_000),
+        partial(firing.measure, runs=runs),
+        partial(live_events.measure, runs=runs),
+        partial(firing_lag.measure, runs=runs, firings=5 if quick else 30),
+        partial(sessions.measure, runs=runs, count=40 if quick else 100),
+    ]
+
+
+def _ask(
+    questions: Sequence[Callable[[Services], list[Result]]], services: Services
+) -> Iterator[Result]:
+    for number, question in enumerate(questions, 1):
+        print(f"Question {number} of {len(questions)} …", file=sys.stderr, flush=True)
+        yield from question(services)
+
+
+def _write(results: Sequence[Result], machine: Mapping[str, str], quick: bool) -> Path:
+    RESULTS.mkdir(exist_ok=True)
+    now = utcnow()
+    path = RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"
+    kept = {"at": now.isoformat(), "quick": quick, "machine": machine}
+    rows = [result.as_json() for result in results]
+    path.write_text(json.dumps(kept | {"results": rows}, indent=2) + "\n")
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+if __name__ == "__main__":
+    main()
