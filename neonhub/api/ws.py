@@ -12,6 +12,7 @@ from flask_sock import Sock
 from redis import Redis
 from redis.exceptions import RedisError
 from simple_websocket import ConnectionClosed, Server
+from wsproto.utilities import LocalProtocolError
 
 from neonhub.events import NAMES, FanOut, Filter, Subscriber, newest_id, replay
 from neonhub.events.fanout import RESYNC
@@ -58,7 +59,8 @@ def register_ws(app: Flask, fanout: FanOut, redis: Redis, *, max_clients: int) -
 def close_all(code: int) -> None:
     """Close every open socket of this process, such as with 1001 when it restarts."""
     for socket in list(_open_sockets):
-        with suppress(ConnectionClosed, OSError):
+        # One that is closing already, for a reason of its own, can't be closed again.
+        with suppress(ConnectionClosed, LocalProtocolError, OSError):
             socket.close(code)
 
 
