@@ -1,6 +1,7 @@
 """Starts NeonHub as a user does, and ends it."""
 
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -64,6 +65,16 @@ class RunningSystem:
     def logged(self) -> str:
         """What it logged so far."""
         return (self.folder / "logged.txt").read_text()
+
+    def worker_line(self) -> tuple[list[str], dict[str, str]]:
+        """The worker's line it printed: its command and, over this system's, its environment.
+
+        It is meant for this system's folder.
+        """
+        line = next(line for line in self.said.splitlines() if "rq worker" in line)
+        words = shlex.split(line)
+        settings = [word for word in words if "=" in word.split("/")[0]]
+        return words[len(settings) :], self.env | dict(word.split("=", 1) for word in settings)
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it says that it is ready."""

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import shlex
 import signal
 import subprocess
 import sys
@@ -134,12 +133,11 @@ def test_three_stock_workers_beside_the_pool_never_bring_more_than_five(
 ) -> None:
     trace = tmp_path / "trace"
     agent(system, "crowd", "recorder", path=str(trace), seconds=1)
-    environment, command = _worker_line(system)
+    command, env = system.worker_line()
     log = (tmp_path / "stock.log").open("w")
     with log:
         stock = [
-            Popen(command, env={**system.env, **environment}, cwd=ROOT, stdout=log, stderr=log)
-            for _ in range(3)
+            Popen(command, env=env, cwd=system.folder, stdout=log, stderr=log) for _ in range(3)
         ]
         try:
             wait_until(lambda: len(_workers(system)) == 8, seconds=20)
@@ -155,14 +153,6 @@ def test_three_stock_workers_beside_the_pool_never_bring_more_than_five(
     assert "Job OK" in (tmp_path / "stock.log").read_text()
     lines = [line.split() for line in trace.read_text().splitlines()]
     assert sorted(line[0] for line in lines if line[3] == "start") == sorted(sessions)
-
-
-def _worker_line(system: RunningSystem) -> tuple[dict[str, str], list[str]]:
-    """The worker's command as the system prints it, split for `Popen`."""
-    line = next(line for line in system.said.splitlines() if "rq worker" in line)
-    words = shlex.split(line)
-    environment = dict(word.split("=", 1) for word in words if "=" in word.split("/")[0])
-    return environment, words[len(environment) :]
 
 
 def _workers(system: RunningSystem) -> list[dict[str, Any]]:
@@ -211,11 +201,14 @@ def test_paused_nothing_fires_and_run_now_works(system: RunningSystem) -> None:
 
 def test_two_schedulers_fire_each_tick_once(system: RunningSystem) -> None:
     agent(system, "once", "noop")
-    environment, _ = _worker_line(system)
-    url = shlex.split(next(li for li in system.said.splitlines() if "rq worker" in li))
-    env = {**system.env, **environment, "REDIS_URL": url[url.index("-u") + 1]}
-    command = [*_python(), "-m", "workers.scheduler"]
-    second = Popen(command, env=env, cwd=system.folder, stderr=subprocess.DEVNULL)
+    worker, env = system.worker_line()
+    env["REDIS_URL"] = worker[worker.index("-u") + 1]
+    second = Popen(
+        [sys.executable, "-m", "workers.scheduler"],
+        env=env,
+        cwd=system.folder,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         alive = "/api/scheduler/status"
         wait_until(lambda: len(system.get(alive).json()["schedulers"]) == 2, seconds=20)
@@ -228,10 +221,6 @@ def test_two_schedulers_fire_each_tick_once(system: RunningSystem) -> None:
     system.post("/api/agents/once/schedule", {"interval": 1, "enabled": False})
     planned = [each["scheduledFor"] for each in system.get(fired).json()["items"]]
     assert len(planned) == len(set(planned))
-
-
-def _python() -> list[str]:
-    return [sys.executable]
 
 
 def test_a_killed_system_goes_on_where_it_stood(tmp_path: Path) -> None:

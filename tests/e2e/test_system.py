@@ -1,7 +1,6 @@
 """The whole system on one machine: started by one command, ended by one signal."""
 
 import json
-import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -168,12 +167,11 @@ def test_a_wrong_setting_stops_the_start(tmp_path: Path, name: str, value: str) 
 
 
 def test_the_worker_line_it_prints_works(shared: RunningSystem) -> None:
-    line = next(line for line in shared.said.splitlines() if "rq worker" in line)
-    environment, words = _split(line)
+    words, env = shared.worker_line()
     done = subprocess.run(
         [*words, "--burst"],
         cwd=shared.folder,
-        env=shared.env | environment,
+        env=env,
         capture_output=True,
         text=True,
         timeout=30,
@@ -194,9 +192,3 @@ def _run_slow(system: RunningSystem) -> str:
     agent = {"id": "slow", "name": "Slow", "kind": "slow", "config": {}}
     assert system.post("/api/agents", agent).status_code == 201
     return str(system.post("/api/agents/slow/run", {}).json()["id"])
-
-
-def _split(line: str) -> tuple[dict[str, str], list[str]]:
-    words = shlex.split(line)
-    settings = [word for word in words if "=" in word.split("/")[0]]
-    return dict(word.split("=", 1) for word in settings), words[len(settings) :]
