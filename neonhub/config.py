@@ -17,7 +17,7 @@ DAY_MS = 86_400_000
 MIN_SECRET_LENGTH = 32
 
 _ENVIRONMENTS = {name: name for name in ("development", "test", "production")}
-_LOCAL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_LOCAL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104: read, not bound
 _LOG_LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARNING", "warn": "WARNING"}
 _LOG_LEVELS |= {"error": "ERROR", "critical": "CRITICAL"}
 _PLACEHOLDERS = ("change", "default", "example", "placeholder", "replace", "your-", "your_")
