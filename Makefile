@@ -10,6 +10,7 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 PYTEST := $(BIN)/coverage run -m pytest
+PARALLEL := -n auto --dist loadfile
 MIN_COVERAGE := 90
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header $(LOCK_OPTIONS)
@@ -28,7 +29,7 @@ install: $(VENV)/.installed-dev ## Install what developing needs into .venv
 .PHONY: test
 test: $(VENV)/.installed-dev browser ## Run every test, on both databases, and check the coverage
 	@$(BIN)/coverage erase
-	$(PYTEST) -m "not deep"
+	$(PYTEST) -m "not deep" $(PARALLEL)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(MIN_COVERAGE)
 
@@ -38,7 +39,7 @@ test-unit: $(VENV)/.installed-dev ## Run the tests that need no services
 
 .PHONY: test-deep
 test-deep: $(VENV)/.installed-dev browser ## Run every test, with many more examples
-	NEONHUB_TEST_DEEP=1 $(BIN)/pytest
+	NEONHUB_TEST_DEEP=1 $(BIN)/pytest $(PARALLEL)
 
 .PHONY: lint
 lint: $(VENV)/.installed-dev types ## Check style, types, import direction and common weaknesses
