@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from neonhub.agents.manager import AgentManager
 from neonhub.clock import Clock, utcnow
 from neonhub.database import Database
-from neonhub.errors import AgentExists, AgentNotFound
+from neonhub.errors import AgentExists
 from neonhub.models import Agent, Schedule
+from neonhub.models.finding import find_agent
 from neonhub.models.page import Page
 
 
@@ -51,7 +52,7 @@ class AgentRepository:
             AgentNotFound: No agent has this id.
         """
         with self._database.read() as db:
-            return _found(db, agent_id)
+            return find_agent(db, agent_id)
 
     def list(self, *, page: int = 1, page_size: int = 50) -> Page[Agent]:
         """Agents by id, page by page."""
@@ -70,7 +71,7 @@ class AgentRepository:
             InvalidInput: No class has this kind, or it refuses the config.
         """
         with self._database.begin() as db:
-            agent = _found(db, agent_id, lock=True)
+            agent = find_agent(db, agent_id, lock=True)
             kind = changes.get("kind", agent.kind)
             config = changes.get("config", agent.config)
             agent.config = self._agents.validate_config(kind, dict(config))
@@ -85,18 +86,10 @@ class AgentRepository:
         Raises:
             AgentNotFound: No agent has this id.
         """
-        agent = _found(db, agent_id, lock=True)
+        agent = find_agent(db, agent_id, lock=True)
         now = self._clock()
         agent.deleted_at = now
         gone = {"deleted_at": now, "updated_at": now, "next_tick_at": None, "next_run_at": None}
         mine = (Schedule.agent_key == agent.key, Schedule.deleted_at.is_(None))
         db.execute(update(Schedule).where(*mine).values(gone))
         return agent
-
-
-def _found(db: Session, agent_id: str, *, lock: bool = False) -> Agent:
-    query = select(Agent).where(Agent.slug == agent_id, Agent.deleted_at.is_(None))
-    agent = db.scalars(query.with_for_update() if lock else query).one_or_none()
-    if agent is None:
-        raise AgentNotFound(f"No agent has the id {agent_id!r}.")
-    return agent

@@ -18,7 +18,7 @@ def instants_on(cron: Cron, day: date, zone: tzinfo) -> tuple[datetime, ...]:
     """The instants of one nominal date, ascending, in UTC; the date is known to match."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
     start = midnight.astimezone(UTC)
-    if _is_plain(midnight, zone):
+    if is_plain(day, zone):
         return tuple(
             start + timedelta(hours=hour, minutes=minute)
             for hour in cron.hours
@@ -27,11 +27,13 @@ def instants_on(cron: Cron, day: date, zone: tzinfo) -> tuple[datetime, ...]:
     if cron.follows_clock:
         return _by_wall_clock(cron, day, zone, start)
     walls = (datetime.combine(day, time(h, m)) for h in cron.hours for m in cron.minutes)
-    return tuple(sorted({_fixed(wall, zone) for wall in walls}))
+    return tuple(sorted({instant_of(wall, zone) for wall in walls}))
 
 
-def _is_plain(midnight: datetime, zone: tzinfo) -> bool:
+@lru_cache(maxsize=8192)
+def is_plain(day: date, zone: tzinfo) -> bool:
     """Whether the date has 24 hours of one offset, so that arithmetic is enough."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
     offset = midnight.utcoffset()
     following = midnight + timedelta(days=1)
     return (
@@ -52,7 +54,7 @@ def _by_wall_clock(cron: Cron, day: date, zone: tzinfo, start: datetime) -> tupl
     return tuple(found)
 
 
-def _fixed(wall: datetime, zone: tzinfo) -> datetime:
+def instant_of(wall: datetime, zone: tzinfo) -> datetime:
     """The instant of a fixed wall time: the first of two, or the end of the gap it falls in."""
     first = wall.replace(tzinfo=zone).astimezone(UTC)
     if first.astimezone(zone).replace(tzinfo=None) == wall:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from neonhub.domain.cron import Cron, parse_cron
@@ -11,6 +12,7 @@ from neonhub.domain.local_days import instants_on
 from neonhub.domain.schedule import Recurrence
 
 _DAY = timedelta(days=1)
+_YEAR = timedelta(days=366)
 _INSTANT = timedelta(microseconds=1)
 
 _REMEMBERED = 8192
@@ -25,7 +27,10 @@ def next_tick(rec: Recurrence, after: datetime) -> datetime | None:
     """
     if rec.start_at is not None and after < rec.start_at:
         after = rec.start_at - _INSTANT
-    tick = _next(rec, after)
+    try:
+        tick = _next(rec, after)
+    except OverflowError:  # the calendar ends with the year 9999
+        return None
     return None if tick is None or (rec.end_at and tick > rec.end_at) else tick
 
 
@@ -57,13 +62,22 @@ def count_ticks(rec: Recurrence, start: datetime, end: datetime) -> int:
     if rec.interval_seconds is not None:
         return count_on_grid(_anchor(rec), rec.interval_seconds, start, end)
     if rec.cron_expression is not None:
-        return _count_cron(parse_cron(rec.cron_expression), _zone(rec.timezone), start, end)
+        return _count_cron(parse_cron(rec.cron_expression), rec.zone, start, end)
     return sum(1 for _ in ticks_between(rec, start, end))
+
+
+def shortest_distance(rec: Recurrence, since: datetime) -> float | None:
+    """Seconds between the nearest two of the next hundred ticks; None for fewer than two."""
+    if rec.interval_seconds is not None:
+        return rec.interval_seconds
+    ticks = list(islice(ticks_between(rec, since, since + 10 * _YEAR), 100))
+    distances = [(later - earlier).total_seconds() for earlier, later in pairwise(ticks)]
+    return min(distances, default=None)
 
 
 def _next(rec: Recurrence, after: datetime) -> datetime | None:
     if rec.cron_expression is not None:
-        return _next_cron(parse_cron(rec.cron_expression), _zone(rec.timezone), after)
+        return _next_cron(parse_cron(rec.cron_expression), rec.zone, after)
     if rec.interval_seconds is not None:
         return next_on_grid(_anchor(rec), rec.interval_seconds, after)
     return rec.run_at if rec.run_at is not None and rec.run_at > after else None
@@ -71,7 +85,7 @@ def _next(rec: Recurrence, after: datetime) -> datetime | None:
 
 def _latest(rec: Recurrence, at: datetime) -> datetime | None:
     if rec.cron_expression is not None:
-        return _latest_cron(parse_cron(rec.cron_expression), _zone(rec.timezone), at)
+        return _latest_cron(parse_cron(rec.cron_expression), rec.zone, at)
     if rec.interval_seconds is not None:
         return latest_on_grid(_anchor(rec), rec.interval_seconds, at)
     return rec.run_at if rec.run_at is not None and rec.run_at <= at else None
@@ -114,8 +128,3 @@ def _count_cron(cron: Cron, zone: ZoneInfo, start: datetime, end: datetime) -> i
 
 def _anchor(rec: Recurrence) -> datetime:
     return rec.anchor or datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)

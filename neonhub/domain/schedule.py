@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,8 @@ class Recurrence:
     anchor: datetime | None = None
     start_at: datetime | None = None
     end_at: datetime | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose wall clock a cron expression means."""
+        return ZoneInfo(self.timezone)

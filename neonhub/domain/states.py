@@ -97,6 +97,16 @@ class SchedulerState(StrEnum):
     ERROR = "ERROR"
 
 
+class Outcome(StrEnum):
+    """What became of a tick."""
+
+    FIRED = "FIRED"  # it became a session that runs, or ran
+    SKIPPED = "SKIPPED"  # it was due and not run, for a reason
+    MISSED = "MISSED"  # it was due while nobody decided, and not caught up
+    PENDING = "PENDING"  # it is not decided yet, mostly as it is still to come
+    NOT_A_TICK = "NOT_A_TICK"  # no tick lies there or before
+
+
 class Reason(StrEnum):
     """Why a session or a tick ended as it did."""
 
@@ -110,4 +120,7 @@ class Reason(StrEnum):
     PAUSED = "paused"  # its schedule, or the whole scheduler, was paused
     SKIPPED_BY_USER = "skip_next"  # a person skipped this one tick
     CATCH_UP = "catch_up"  # missed, and not chosen to be caught up
+    EDITED = "edited"  # due when its schedule was changed, and not decided until then
+    NO_RECORD = "no_record"  # long past, its row removed
+    ENDED = "ended"  # its schedule had run as often as maxRuns allows
     WINDOW = "catch_up_window"  # missed, and older than the catch-up window

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from difflib import get_close_matches
-from itertools import islice, pairwise
 from typing import Any
 from zoneinfo import available_timezones
 
 from neonhub.domain.cron import InvalidSchedule, parse_cron
 from neonhub.domain.interval import parse_interval
-from neonhub.domain.occurrences import ticks_between
+from neonhub.domain.occurrences import shortest_distance
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, Overlap, Priority
 from neonhub.errors import InvalidInput
@@ -159,24 +158,12 @@ def _check_window(
 
 
 def _check_jitter(check: _Check, checked: ScheduleFields, now: datetime) -> None:
-    shortest = _shortest_distance(checked, now)
+    shortest = shortest_distance(checked.recurrence(None), now)
     if shortest is not None and checked.jitter_seconds >= shortest:
         check.fail(
             "jitter_seconds",
             f"{checked.jitter_seconds} is not less than the distance of two ticks, {shortest:g} s.",
         )
-
-
-def _shortest_distance(checked: ScheduleFields, now: datetime) -> float | None:
-    """Seconds between the nearest two of the next ticks, or None for a single instant."""
-    if checked.interval_seconds is not None:
-        return checked.interval_seconds
-    if checked.cron_expression is None:
-        return None
-    rec = checked.recurrence(None)
-    ticks = list(islice(ticks_between(rec, now, now + timedelta(days=3660)), 100))
-    distances = [(later - earlier).total_seconds() for earlier, later in pairwise(ticks)]
-    return min(distances, default=None)
 
 
 def _cron(value: object) -> str:

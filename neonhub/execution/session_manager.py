@@ -26,6 +26,7 @@ from neonhub.execution.outbox import Outbox
 from neonhub.execution.stops import stop
 from neonhub.ids import new_id
 from neonhub.models import Agent, AgentSession, IdempotencyKey, Schedule, SessionEvent
+from neonhub.models.finding import find_agent
 from neonhub.models.page import Page
 
 IDEMPOTENCY_HOURS = 24
@@ -83,7 +84,7 @@ class SessionManager:
     ) -> AgentSession:
         outbox, now = Outbox(), self._clock()
         with self._database.begin() as db:
-            agent = _agent(db, agent_id)
+            agent = find_agent(db, agent_id)
             if key is not None and (known := _known(db, agent, key, body_hash, now)):
                 return known
             session = _manual(agent, input, priority, self._max_retries, now)
@@ -126,7 +127,7 @@ class SessionManager:
             AgentNotFound: No agent has this id.
         """
         with self._database.read() as db:
-            wanted = [AgentSession.agent_key == _agent(db, agent_id).key]
+            wanted = [AgentSession.agent_key == find_agent(db, agent_id).key]
             if status:
                 wanted.append(AgentSession.status == status)
             if trigger:
@@ -202,14 +203,6 @@ class SessionManager:
             db.add(session)
         outbox.deliver(self._redis)
         return session
-
-
-def _agent(db: Session, agent_id: str) -> Agent:
-    query = select(Agent).where(Agent.slug == agent_id, Agent.deleted_at.is_(None))
-    agent = db.scalars(query).one_or_none()
-    if agent is None:
-        raise AgentNotFound(f"No agent has the id {agent_id!r}.")
-    return agent
 
 
 def _must_wait(db: Session, schedule_id: str | None) -> bool:

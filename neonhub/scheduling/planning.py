@@ -25,7 +25,7 @@ def plan(schedule: Schedule, before: ScheduleFields | None, now: datetime) -> No
     after = fields_of_schedule(schedule)
     is_new_grid = before is None or _differs(before, after)
     if is_new_grid:
-        schedule.anchor_at = _anchor(after, now)
+        schedule.anchor_at = anchor_of(after, now)
     if is_new_grid or schedule.next_tick_at is None:
         since = now
     else:
@@ -39,7 +39,8 @@ def _differs(before: ScheduleFields, after: ScheduleFields) -> bool:
     return after.interval_seconds is not None and before.start_at != after.start_at
 
 
-def _anchor(checked: ScheduleFields, now: datetime) -> datetime | None:
+def anchor_of(checked: ScheduleFields, now: datetime) -> datetime | None:
+    """The first instant of an interval's grid, for a schedule that is new at `now`."""
     if checked.interval_seconds is None:
         return None
     return checked.start_at or now + timedelta(seconds=checked.interval_seconds)

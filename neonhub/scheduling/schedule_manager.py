@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,13 +16,13 @@ from neonhub.domain.cron import InvalidSchedule, parse_cron
 from neonhub.domain.description import describe
 from neonhub.domain.schedule import Recurrence
 from neonhub.errors import (
-    AgentNotFound,
     Conflict,
     InvalidInput,
     ScheduleNotFound,
     VersionMismatch,
 )
 from neonhub.models import Agent, Schedule
+from neonhub.models.finding import find_agent, find_schedule, live_schedules
 from neonhub.models.page import Page
 from neonhub.redis.queues import TimerMove, hand_over
 from neonhub.scheduling.schedule_body import DEFAULT_NAME, check_name, merged
@@ -109,7 +109,7 @@ class ScheduleManager:
         """
         try:
             with self._database.begin() as db:
-                schedule = _locked(db, schedule_id)
+                schedule = find_schedule(db, schedule_id, lock=True)
                 name = check_name(changes.get("name") or schedule.name)
                 changed = self._edit(db, schedule, merged(schedule, changes), name, if_match)
         except IntegrityError as error:
@@ -127,7 +127,7 @@ class ScheduleManager:
             VersionMismatch: The present version is not `if_match`.
         """
         with self._database.begin() as db:
-            schedule = _locked(db, schedule_id)
+            schedule = find_schedule(db, schedule_id, lock=True)
             _check_version(schedule, if_match)
             schedule.deleted_at = schedule.updated_at = self._clock()
             schedule.next_tick_at = schedule.next_run_at = None
@@ -140,7 +140,7 @@ class ScheduleManager:
             ScheduleNotFound: No schedule has this id.
         """
         with self._database.read() as db:
-            return _found(db, select(Schedule).where(Schedule.id == schedule_id), schedule_id)
+            return find_schedule(db, schedule_id)
 
     def get_agent_schedule(self, agent_id: str, name: str = DEFAULT_NAME) -> Schedule:
         """Read an agent's schedule by its name.
@@ -150,9 +150,10 @@ class ScheduleManager:
             ScheduleNotFound: It has no schedule of this name.
         """
         with self._database.read() as db:
-            agent = _agent(db, agent_id)
-            query = select(Schedule).where(Schedule.agent_key == agent.key, Schedule.name == name)
-            return _found(db, query, name)
+            schedule = _named(db, find_agent(db, agent_id), name)
+        if schedule is None:
+            raise ScheduleNotFound(f"Agent {agent_id!r} has no schedule {name!r}.")
+        return schedule
 
     def get_agent_schedules(self, agent_id: str) -> list[Schedule]:
         """All schedules of an agent, by name.
@@ -161,8 +162,8 @@ class ScheduleManager:
             AgentNotFound: No agent has this id.
         """
         with self._database.read() as db:
-            query = select(Schedule).where(Schedule.agent_key == _agent(db, agent_id).key)
-            return list(db.scalars(_live(query).order_by(Schedule.name)))
+            query = select(Schedule).where(Schedule.agent_key == find_agent(db, agent_id).key)
+            return list(db.scalars(live_schedules(query).order_by(Schedule.name)))
 
     def list_schedules(
         self, agent_id: str | None = None, *, page: int = 1, page_size: int = 50
@@ -173,9 +174,9 @@ class ScheduleManager:
             AgentNotFound: No agent has this id.
         """
         with self._database.read() as db:
-            query = _live(select(Schedule))
+            query = live_schedules(select(Schedule))
             if agent_id is not None:
-                query = query.where(Schedule.agent_key == _agent(db, agent_id).key)
+                query = query.where(Schedule.agent_key == find_agent(db, agent_id).key)
             keys = query.with_only_columns(Schedule.id, maintain_column_froms=True)
             total = db.scalar(select(func.count()).select_from(keys.subquery())) or 0
             ordered = query.order_by(Schedule.name, Schedule.id)
@@ -198,7 +199,7 @@ class ScheduleManager:
             ScheduleNotFound: No schedule has this id.
         """
         with self._database.begin() as db:
-            schedule = _locked(db, schedule_id)
+            schedule = find_schedule(db, schedule_id, lock=True)
             if paused != (schedule.paused_at is not None):
                 schedule.paused_at = self._clock() if paused else None
                 schedule.pause_reason = reason[:MAX_REASON] if paused and reason else None
@@ -224,9 +225,8 @@ class ScheduleManager:
     ) -> tuple[Schedule, bool]:
         name = check_name(fields.get("name") or DEFAULT_NAME)
         with self._database.begin() as db:
-            agent = _agent(db, agent_id, lock=True)
-            query = select(Schedule).where(Schedule.agent_key == agent.key, Schedule.name == name)
-            schedule = db.scalars(_live(query).with_for_update(of=Schedule)).one_or_none()
+            agent = find_agent(db, agent_id, share=True)
+            schedule = _named(db, agent, name, lock=True)
             created = schedule is None
             if schedule is None:
                 if if_match is not None:
@@ -265,28 +265,10 @@ class ScheduleManager:
             logger.warning("Redis is away, the sweep will set the timer: %s", error, extra=extra)
 
 
-def _agent(db: Session, agent_id: str, *, lock: bool = False) -> Agent:
-    query = select(Agent).where(Agent.slug == agent_id, Agent.deleted_at.is_(None))
-    agent = db.scalars(query.with_for_update(read=True) if lock else query).one_or_none()
-    if agent is None:
-        raise AgentNotFound(f"No agent has the id {agent_id!r}.")
-    return agent
-
-
-def _live(query: Select[Schedule]) -> Select[Schedule]:
-    return query.where(Schedule.deleted_at.is_(None))
-
-
-def _found(db: Session, query: Select[Schedule], wanted: str) -> Schedule:
-    schedule = db.scalars(_live(query)).one_or_none()
-    if schedule is None:
-        raise ScheduleNotFound(f"There is no schedule {wanted!r}.")
-    return schedule
-
-
-def _locked(db: Session, schedule_id: str) -> Schedule:
-    query = select(Schedule).where(Schedule.id == schedule_id)
-    return _found(db, query.with_for_update(of=Schedule), schedule_id)
+def _named(db: Session, agent: Agent, name: str, *, lock: bool = False) -> Schedule | None:
+    query = select(Schedule).where(Schedule.agent_key == agent.key, Schedule.name == name)
+    query = live_schedules(query)
+    return db.scalars(query.with_for_update(of=Schedule) if lock else query).one_or_none()
 
 
 def _check_version(schedule: Schedule, if_match: int | None) -> None:

@@ -25,6 +25,8 @@ CONTRACT = {
     "get /api/schedules/{schedule_id}",
     "patch /api/schedules/{schedule_id}",
     "delete /api/schedules/{schedule_id}",
+    "post /api/schedules/preview",
+    "get /api/schedules/{schedule_id}/explain",
     "get /api/agents/{agent_id}/sessions",
     "get /api/sessions/{session_id}",
     "get /api/sessions/{session_id}/events",

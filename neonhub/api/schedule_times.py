@@ -1,0 +1,79 @@
+"""A schedule's ticks: those to come, why one did not run, and those to run again."""
+
+from typing import Any
+
+from flask.views import MethodView
+
+from neonhub.api.blueprint import BODY_ERRORS, Blueprint
+from neonhub.api.schemas.schedule_times import (
+    ExplainQuery,
+    ExplanationSchema,
+    PreviewBody,
+    PreviewSchema,
+)
+from neonhub.api.services import services
+from neonhub.scheduling.explain import Explanation, explain
+from neonhub.scheduling.preview import preview
+
+blueprint = Blueprint(
+    "ticks",
+    __name__,
+    url_prefix="/api/schedules",
+    description="The ticks of a schedule: to come, decided, to run again",
+)
+
+
+@blueprint.route("/preview")
+class Previewing(MethodView):
+    """The ticks of a body."""
+
+    @blueprint.arguments(PreviewBody)
+    @blueprint.response(200, PreviewSchema, description="The ticks, oldest first")
+    @blueprint.doc(operationId="previewSchedule")
+    @blueprint.fails(*BODY_ERRORS, 404)
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Preview a schedule
+
+        Any schedule body, with its meaning in words, its next ticks with their local times, notes
+        on those a change of the clock moves or merges, and warnings. Creates nothing.
+        """
+        known = services()
+        seen = preview(
+            known.database,
+            {name: value for name, value in body.items() if name not in _NOT_OF_A_SCHEDULE},
+            now=known.clock(),
+            since=body["since"],
+            count=body["count"],
+            agent_id=body["agent_id"],
+            max_retries=known.settings.max_retries,
+        )
+        occurrences = [
+            {"at": each.at, "local": each.local.isoformat(), "note": each.note}
+            for each in seen.occurrences
+        ]
+        return {
+            "description": seen.description,
+            "occurrences": occurrences,
+            "warnings": seen.warnings,
+        }
+
+
+_NOT_OF_A_SCHEDULE = {"count", "since", "agent_id"}
+
+
+@blueprint.route("/<schedule_id>/explain")
+class Explaining(MethodView):
+    """One tick."""
+
+    @blueprint.arguments(ExplainQuery, location="query")
+    @blueprint.response(200, ExplanationSchema, description="What was decided, and why")
+    @blueprint.doc(operationId="explainTick")
+    @blueprint.fails(404, 422)
+    def get(self, query: dict[str, Any], schedule_id: str) -> Explanation:
+        """Explain a tick
+
+        The newest one at or before an instant: whether it fired, was skipped or missed and why,
+        or is still to come. What was in force then counts, not what the schedule is now.
+        """
+        known = services()
+        return explain(known.database, schedule_id, query["at"], now=known.clock())
