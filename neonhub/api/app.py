@@ -11,7 +11,15 @@ from redis import Redis
 from neonhub import __version__
 from neonhub.agents import AgentManager
 from neonhub.agents.repository import AgentRepository
-from neonhub.api import agents, schedule_times, scheduler, schedules, sessions, system
+from neonhub.api import (
+    agents,
+    schedule_actions,
+    schedule_times,
+    scheduler,
+    schedules,
+    sessions,
+    system,
+)
 from neonhub.api.errors import Api
 from neonhub.api.guard import guard
 from neonhub.api.metrics import register_metrics
@@ -28,7 +36,15 @@ DESCRIPTION = (
     "NeonHub runs recurring AI agents: say what runs and when, it runs on time, once, and you "
     "watch it live on the WebSocket `/ws`."
 )
-_BLUEPRINTS = (agents, schedules, schedule_times, sessions, scheduler, system)
+_BLUEPRINTS = (
+    agents,
+    schedules,
+    schedule_actions,
+    schedule_times,
+    sessions,
+    scheduler,
+    system,
+)
 _STATIC = Path(str(files("neonhub.api"))) / "static"
 _SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 

@@ -2,16 +2,24 @@
 
 from typing import Any
 
+from flask import Response, jsonify
 from flask.views import MethodView
 
 from neonhub.api.blueprint import BODY_ERRORS, Blueprint
+from neonhub.api.schemas.base import CamelSchema
 from neonhub.api.schemas.schedule_times import (
+    BackfillBody,
+    BackfillSchema,
+    BackfillTicks,
     ExplainQuery,
     ExplanationSchema,
     PreviewBody,
     PreviewSchema,
+    StoppedBackfill,
 )
 from neonhub.api.services import services
+from neonhub.api.session_views import session_views
+from neonhub.scheduling.backfill import backfill, backfill_ticks, stop_backfill
 from neonhub.scheduling.explain import Explanation, explain
 from neonhub.scheduling.preview import preview
 
@@ -77,3 +85,51 @@ class Explaining(MethodView):
         """
         known = services()
         return explain(known.database, schedule_id, query["at"], now=known.clock())
+
+
+@blueprint.route("/<schedule_id>/backfill")
+class Backfilling(MethodView):
+    """The ticks of a past range."""
+
+    @blueprint.arguments(BackfillBody)
+    @blueprint.response(202, BackfillSchema, description="The sessions, by tick")
+    @blueprint.alt_response(200, schema=BackfillTicks, description="With `dryRun`: what would run")
+    @blueprint.doc(operationId="backfillSchedule")
+    @blueprint.fails(*BODY_ERRORS, 404)
+    def post(self, body: dict[str, Any], schedule_id: str) -> Any:
+        """Run the ticks of a past range
+
+        As the schedule is now. A tick that ran is not run again; skipped and missed ones are. The
+        sessions wait, held with `backfill`, behind live work of their priority, and start one
+        after another, or a few at a time where `overlap` is `ALLOW`. At most 10,000 ticks.
+        """
+        known = services()
+        wanted = (schedule_id, body["since"], body["until"])
+        if body["dry_run"]:
+            ticks = backfill_ticks(known.database, *wanted, now=known.clock())
+            return _send(BackfillTicks, 200, {"count": len(ticks), "ticks": ticks})
+        sessions = backfill(known.database, known.redis, *wanted, now=known.clock())
+        return {
+            "count": len(sessions),
+            "ticks": [session.scheduled_for for session in sessions],
+            "sessions": session_views(sessions),
+        }
+
+    @blueprint.response(200, StoppedBackfill, description="How many were stopped")
+    @blueprint.doc(operationId="stopBackfill")
+    @blueprint.fails(404)
+    def delete(self, schedule_id: str) -> dict[str, int]:
+        """Stop a schedule's backfills
+
+        What waits ends as `STOPPED`; what runs is left to finish.
+        """
+        known = services()
+        count = stop_backfill(known.database, known.redis, schedule_id, now=known.clock())
+        return {"stopped": count}
+
+
+def _send(schema: type[CamelSchema], code: int, answer: dict[str, Any]) -> Response:
+    """An answer with another schema than the usual one."""
+    sent = jsonify(schema().dump(answer))
+    sent.status_code = code
+    return sent

@@ -31,6 +31,7 @@ def _view(schedule: Schedule, last: LastRun | None) -> dict[str, Any]:
         "description": describe(recurrence_of(schedule)),
         "paused": schedule.paused_at is not None,
         "pause_reason": schedule.pause_reason,
+        "skip_next": schedule.skip_next,
         "next_run_at": schedule.next_run_at,
         "last_run_at": last and last.started_at,
         "last_status": last and last.status,

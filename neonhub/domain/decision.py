@@ -8,6 +8,8 @@ from neonhub.domain.occurrences import count_ticks, latest_tick, next_tick
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, HoldReason, Overlap, Reason, SessionStatus
 
+_INSTANT = timedelta(microseconds=1)
+
 LIVE_SECONDS = 5
 """A tick no later than this is live: it needs no catching up."""
 
@@ -69,6 +71,38 @@ def decide(due: DueSchedule, now: datetime, *, max_rows: int = 100) -> Decision:
     """
     jitter = jitter_for(due.id, due.jitter_seconds)
     return _Deciding(due, jitter, now).decide(max_rows)
+
+
+def give_up_due(
+    rec: Recurrence, next_tick_at: datetime, jitter: timedelta, now: datetime
+) -> TickRow | None:
+    """The row for ticks that were due when their schedule changed, and are not its ticks now.
+
+    Args:
+        rec: What the schedule was.
+        next_tick_at: Its next undecided tick.
+    """
+    if next_tick_at > now - jitter:
+        return None
+    until = now - jitter + _INSTANT
+    return _shared(rec, next_tick_at, until, jitter, SessionStatus.MISSED, Reason.EDITED)
+
+
+def _shared(
+    rec: Recurrence,
+    first: datetime,
+    until: datetime,
+    jitter: timedelta,
+    status: SessionStatus,
+    reason: Reason,
+) -> TickRow:
+    """One row for the ticks from the first up to, not including, an instant."""
+    count = max(count_ticks(rec, first, until), 1)
+    newest = max(latest_tick(rec, until - _INSTANT) or first, first)
+    if count == 1 and status is not SessionStatus.MISSED:
+        return TickRow(newest, newest + jitter, status, reason)
+    since = first + jitter
+    return TickRow(newest, newest + jitter, status, reason, None, count, since)
 
 
 class _Deciding:
@@ -174,33 +208,17 @@ class _Deciding:
     def _share_all(self, status: SessionStatus, reason: Reason) -> None:
         newest = latest_tick(self.rec, self.horizon)
         if newest is not None and self._is_due():
-            self._share(newest + timedelta(microseconds=1), status, reason)
+            self._share(newest + _INSTANT, status, reason)
 
     def _share(self, until: datetime, status: SessionStatus, reason: Reason) -> None:
         """One row for the ticks from the first due one up to, not including, an instant."""
-        if self.first is None:
-            return
-        count = count_ticks(self.rec, self.first, until)
-        newest = latest_tick(self.rec, until - timedelta(microseconds=1))
-        newest = max(newest or self.first, self.first)
-        if count > 1 or status is SessionStatus.MISSED:
-            since = self.first + self.jitter
-            self._row(newest, status, reason, missed_count=max(count, 1), missed_from=since)
-        else:
-            self._row(newest, status, reason)
-        self._go_past(newest)
+        if self.first is not None:
+            row = _shared(self.rec, self.first, until, self.jitter, status, reason)
+            self.rows.append(row)
+            self._go_past(row.tick_at)
 
-    def _row(
-        self,
-        tick: datetime,
-        status: SessionStatus,
-        reason: Reason,
-        *,
-        missed_count: int | None = None,
-        missed_from: datetime | None = None,
-    ) -> None:
-        planned = tick + self.jitter
-        self.rows.append(TickRow(tick, planned, status, reason, None, missed_count, missed_from))
+    def _row(self, tick: datetime, status: SessionStatus, reason: Reason) -> None:
+        self.rows.append(TickRow(tick, tick + self.jitter, status, reason))
 
     def _go_past(self, tick: datetime) -> None:
         self.first = next_tick(self.rec, tick)

@@ -1,16 +1,17 @@
 """Sessions that are decided but may not start yet."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import Select, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from neonhub.domain.states import HoldReason, Priority
-from neonhub.models import AgentSession
+from neonhub.domain.states import HoldReason, Overlap, Priority, SessionStatus, Trigger
+from neonhub.models import AgentSession, Fleet, Schedule
 from neonhub.redis.queues import Job
 
-OF_SCHEDULE = (HoldReason.OVERLAP, HoldReason.CATCH_UP, HoldReason.BACKFILL)
-"""What holds a session until its schedule's active one has ended."""
+OF_SCHEDULE = (HoldReason.OVERLAP, HoldReason.CATCH_UP)
+"""What holds a live session until its schedule's active one has ended."""
 
 
 def next_push(session: AgentSession, *, now: datetime) -> Job:
@@ -28,34 +29,18 @@ def release(session: AgentSession, *, now: datetime) -> Job:
 
 
 def release_of_schedule(db: Session, schedule_id: str | None, *, now: datetime) -> list[Job]:
-    """Release the oldest held session of a schedule that has no active one left.
-
-    Live and caught-up ticks go before backfilled ones.
+    """Release what a schedule that has no active session left holds: a live one, or backfill.
 
     Returns:
-        Its job, or nothing where one is active or none is held.
+        The jobs, to be handed over after the commit; none where one is active or none is held.
     """
     if schedule_id is None:
         return []
     db.flush()
-    if has_active(db, schedule_id):
-        return []
-    query = (
-        select(AgentSession)
-        .where(
-            AgentSession.schedule_id == schedule_id,
-            AgentSession.finished_at.is_(None),
-            AgentSession.hold_reason.in_(OF_SCHEDULE),
-        )
-        .order_by(
-            AgentSession.hold_reason == HoldReason.BACKFILL,
-            AgentSession.scheduled_for,
-            AgentSession.id,
-        )
-        .limit(1)
-    )
-    session = db.scalars(query.with_for_update(skip_locked=True)).one_or_none()
-    return [release(session, now=now)] if session else []
+    is_busy = has_active(db, schedule_id)
+    if not is_busy and (live := _release_live(db, schedule_id, now)):
+        return live
+    return _release_backfill(db, schedule_id, is_busy, now)
 
 
 def has_active(db: Session, schedule_id: str) -> bool:
@@ -64,6 +49,68 @@ def has_active(db: Session, schedule_id: str) -> bool:
     active = exists().where(
         AgentSession.schedule_id == schedule_id,
         AgentSession.finished_at.is_(None),
-        or_(hold.is_(None), hold.not_in(OF_SCHEDULE)),
+        or_(hold.is_(None), hold == HoldReason.SLOT),
     )
     return bool(db.scalar(select(active)))
+
+
+def _release_live(db: Session, schedule_id: str, now: datetime) -> list[Job]:
+    oldest = _held(schedule_id, OF_SCHEDULE).limit(1)
+    return [release(session, now=now) for session in db.scalars(oldest.with_for_update())]
+
+
+def _release_backfill(db: Session, schedule_id: str, is_busy: bool, now: datetime) -> list[Job]:
+    """Backfilled ticks start behind live work of their priority, and few at a time.
+
+    One after another, or, where their schedule allows overlap, as many as there are slots.
+    """
+    first = db.scalars(_held(schedule_id, (HoldReason.BACKFILL,)).limit(1)).one_or_none()
+    if first is None or _live_waits(db, first.priority_rank):
+        return []
+    room = 0 if is_busy else 1
+    if db.get_one(Schedule, schedule_id).overlap == Overlap.ALLOW:
+        allowed = db.scalars(select(Fleet.max_concurrent)).one()
+        room = allowed - _handed_over(db, schedule_id)
+    if room <= 0:
+        return []
+    oldest = _held(schedule_id, (HoldReason.BACKFILL,)).limit(room)
+    return [release(session, now=now) for session in db.scalars(oldest.with_for_update())]
+
+
+def _held(schedule_id: str, reasons: Sequence[HoldReason]) -> Select[AgentSession]:
+    """A schedule's held sessions, oldest first.
+
+    To be locked by waiting, not by skipping locked ones: of two who release at once, the second
+    then finds that the first of them is taken, and takes no other.
+    """
+    return (
+        select(AgentSession)
+        .where(
+            AgentSession.schedule_id == schedule_id,
+            AgentSession.finished_at.is_(None),
+            AgentSession.hold_reason.in_(reasons),
+        )
+        .order_by(AgentSession.scheduled_for, AgentSession.id)
+    )
+
+
+def _live_waits(db: Session, priority_rank: int) -> bool:
+    hold = AgentSession.hold_reason
+    live = exists().where(
+        text(f"status = '{SessionStatus.QUEUED}'"),  # as the index of waiting ones has it
+        AgentSession.priority_rank == priority_rank,
+        AgentSession.trigger != Trigger.BACKFILL,
+        or_(hold.is_(None), hold == HoldReason.SLOT),
+    )
+    return bool(db.scalar(select(live)))
+
+
+def _handed_over(db: Session, schedule_id: str) -> int:
+    hold = AgentSession.hold_reason
+    query = select(func.count()).where(
+        AgentSession.schedule_id == schedule_id,
+        AgentSession.finished_at.is_(None),
+        AgentSession.trigger == Trigger.BACKFILL,
+        or_(hold.is_(None), hold == HoldReason.SLOT),
+    )
+    return db.scalar(query) or 0

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
-from neonhub.domain.states import QUEUES, SessionStatus
+from neonhub.domain.states import QUEUES, HoldReason, SessionStatus
 from neonhub.events import publish
 from neonhub.execution.endings import Outcome, end_attempt, lock_session
 from neonhub.execution.fleet import get_fleet
-from neonhub.execution.holds import OF_SCHEDULE, next_push, release_of_schedule
+from neonhub.execution.holds import next_push, release_of_schedule
 from neonhub.execution.outbox import Outbox, event_of
 from neonhub.execution.slots import assign_free_slots
 from neonhub.models import AgentSession, Attempt, SessionEvent
@@ -169,6 +169,6 @@ class Lifeline:
 
 
 def _schedules_with_held(db: Session) -> list[str | None]:
-    held = (AgentSession.status == SessionStatus.QUEUED, AgentSession.hold_reason.in_(OF_SCHEDULE))
-    query = select(AgentSession.schedule_id).where(*held).distinct().limit(PAGE_SIZE)
-    return list(db.scalars(query))
+    held = AgentSession.hold_reason.is_not(None), AgentSession.hold_reason != HoldReason.SLOT
+    query = select(AgentSession.schedule_id).where(AgentSession.finished_at.is_(None), *held)
+    return list(db.scalars(query.distinct().limit(PAGE_SIZE)))

@@ -22,15 +22,14 @@ from neonhub.errors import (
 )
 from neonhub.execution.endings import lock_session
 from neonhub.execution.holds import has_active, next_push
+from neonhub.execution.new_session import new_session
 from neonhub.execution.outbox import Outbox
 from neonhub.execution.stops import stop
-from neonhub.ids import new_id
 from neonhub.models import Agent, AgentSession, IdempotencyKey, Schedule, SessionEvent
 from neonhub.models.finding import find_agent
 from neonhub.models.page import Page
 
 IDEMPOTENCY_HOURS = 24
-DEFAULT_TIMEOUT_SECONDS = 600
 
 
 class SessionManager:
@@ -87,7 +86,14 @@ class SessionManager:
             agent = find_agent(db, agent_id)
             if key is not None and (known := _known(db, agent, key, body_hash, now)):
                 return known
-            session = _manual(agent, input, priority, self._max_retries, now)
+            session = new_session(
+                agent,
+                trigger=Trigger.MANUAL,
+                input=input,
+                priority=priority,
+                max_retries=self._max_retries,
+                now=now,
+            )
             db.add(session)
             if key is not None:
                 db.flush()
@@ -191,10 +197,16 @@ class SessionManager:
             agent = db.get_one(Agent, old.agent_key)
             if agent.deleted_at is not None:
                 raise AgentNotFound(f"The agent of session {old.id} was deleted.")
-            session = _manual(agent, old.input, Priority(old.priority), old.max_retries, now)
-            session.trigger = Trigger.RETRY
-            session.schedule_id = old.schedule_id
-            session.timeout_seconds = old.timeout_seconds
+            session = new_session(
+                agent,
+                trigger=Trigger.RETRY,
+                input=old.input,
+                priority=Priority(old.priority),
+                max_retries=old.max_retries,
+                schedule_id=old.schedule_id,
+                timeout_seconds=old.timeout_seconds,
+                now=now,
+            )
             session.retry_of = old.id
             if _must_wait(db, old.schedule_id):
                 session.hold_reason = HoldReason.OVERLAP
@@ -217,28 +229,6 @@ def _found(session: AgentSession | None, session_id: str) -> AgentSession:
     if session is None:
         raise SessionNotFound(f"No session has the id {session_id!r}.")
     return session
-
-
-def _manual(
-    agent: Agent, input: dict[str, Any], priority: Priority, max_retries: int, now: datetime
-) -> AgentSession:
-    return AgentSession(
-        id=new_id(),
-        agent_key=agent.key,
-        agent_id=agent.slug,
-        trigger=Trigger.MANUAL,
-        status=SessionStatus.QUEUED,
-        priority=priority,
-        priority_rank=priority.rank,
-        attempt=1,
-        failures=0,
-        losses=0,
-        pushes=0,
-        max_retries=max_retries,
-        timeout_seconds=DEFAULT_TIMEOUT_SECONDS,
-        queued_at=now,
-        input=input,
-    )
 
 
 def _hash(input: Mapping[str, Any], priority: Priority) -> str:

@@ -17,6 +17,13 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+DECIDED = "trigger = 'SCHEDULE'"
+"""Rows of ticks that were decided: one for each tick."""
+
+BACKFILLED = "trigger = 'BACKFILL' AND (status <> 'STOPPED' OR started_at IS NOT NULL)"
+"""Rows of ticks that are backfilled, but for those stopped before they ran: one for each tick."""
+
+
 class AgentSession(Base):
     """One execution of an agent, from the decision to its end.
 
@@ -42,23 +49,29 @@ class AgentSession(Base):
             "schedule_id",
             "tick_at",
             unique=True,
-            **_where("trigger = 'SCHEDULE'"),
+            **_where(DECIDED),
         ),
         Index(
             "uq_sessions_backfill",
             "schedule_id",
             "tick_at",
             unique=True,
-            **_where("trigger = 'BACKFILL'"),
+            **_where(BACKFILLED),
         ),
-        Index("ix_sessions_active", "schedule_id", **_where("finished_at IS NULL")),
+        Index(
+            "ix_sessions_active",
+            "schedule_id",
+            "hold_reason",
+            "scheduled_for",
+            **_where("finished_at IS NULL"),
+        ),
         Index(
             "ix_sessions_waiting", "priority_rank", "queued_at", "id", **_where("status = 'QUEUED'")
         ),
         Index("ix_sessions_retrying", "next_attempt_at", **_where("status = 'RETRYING'")),
         Index("ix_sessions_agent_history", "agent_key", "queued_at", "id"),
         Index("ix_sessions_schedule_history", "schedule_id", "queued_at"),
-        Index("ix_sessions_firings", "queued_at", **_where("trigger = 'SCHEDULE'")),
+        Index("ix_sessions_firings", "queued_at", **_where(DECIDED)),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)

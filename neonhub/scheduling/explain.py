@@ -13,9 +13,10 @@ from neonhub.domain.history import Tick, Version, newest_tick
 from neonhub.domain.interval import parse_interval
 from neonhub.domain.jitter import jitter_for
 from neonhub.domain.schedule import Recurrence
-from neonhub.domain.states import Outcome, Reason, SessionStatus, Trigger
+from neonhub.domain.states import Outcome, Reason, SessionStatus
 from neonhub.models import AgentSession, Schedule, ScheduleVersion
 from neonhub.models.finding import find_schedule
+from neonhub.models.session import DECIDED
 
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 _OUTCOMES = {SessionStatus.SKIPPED: Outcome.SKIPPED, SessionStatus.MISSED: Outcome.MISSED}
@@ -94,7 +95,7 @@ def _row_of(db: Session, schedule: Schedule, tick: Tick) -> AgentSession | None:
         .where(
             AgentSession.schedule_id == schedule.id,
             # Spelled out so that the unique index of decided ticks serves.
-            text(f"trigger = '{Trigger.SCHEDULE}'"),
+            text(DECIDED),
             AgentSession.tick_at >= tick.at,
         )
         .order_by(AgentSession.tick_at)

@@ -1,4 +1,4 @@
-"""Schedules as people ask for them: create, change, read, remove, pause, validate."""
+"""Schedules as people ask for them: create, change, read, remove, validate."""
 
 import logging
 from collections.abc import Mapping
@@ -25,13 +25,12 @@ from neonhub.models import Agent, Schedule
 from neonhub.models.finding import find_agent, find_schedule, live_schedules
 from neonhub.models.page import Page
 from neonhub.redis.queues import TimerMove, hand_over
+from neonhub.scheduling.backfill import stop_waiting
 from neonhub.scheduling.schedule_body import DEFAULT_NAME, check_name, merged
 from neonhub.scheduling.timers import TICK
 from neonhub.scheduling.writing import edit_schedule, insert_schedule
 
 logger = logging.getLogger(__name__)
-
-MAX_REASON = 500
 
 
 class ScheduleManager:
@@ -122,6 +121,8 @@ class ScheduleManager:
     def delete_schedule(self, schedule_id: str, *, if_match: int | None = None) -> None:
         """Remove a schedule; what already runs is left to finish, and its sessions are kept.
 
+        Backfilled ticks that wait are stopped.
+
         Raises:
             ScheduleNotFound: No schedule has this id.
             VersionMismatch: The present version is not `if_match`.
@@ -132,6 +133,8 @@ class ScheduleManager:
             schedule.deleted_at = schedule.updated_at = self._clock()
             schedule.next_tick_at = schedule.next_run_at = None
         self._set_timer(schedule)
+        if self._redis is not None:
+            stop_waiting(self._database, self._redis, schedule_id, now=self._clock())
 
     def get_schedule(self, schedule_id: str) -> Schedule:
         """Read a schedule, with its agent.
@@ -188,22 +191,6 @@ class ScheduleManager:
         query = select(Schedule).where(Schedule.next_run_at.is_not(None))
         with self._database.read() as db:
             return list(db.scalars(query.order_by(Schedule.next_run_at, Schedule.id)))
-
-    def set_paused(self, schedule_id: str, paused: bool, *, reason: str | None = None) -> Schedule:
-        """Pause or resume a schedule; its ticks go on, and are skipped while it is paused.
-
-        Args:
-            reason: Shown as long as it is paused; at most 500 characters are kept.
-
-        Raises:
-            ScheduleNotFound: No schedule has this id.
-        """
-        with self._database.begin() as db:
-            schedule = find_schedule(db, schedule_id, lock=True)
-            if paused != (schedule.paused_at is not None):
-                schedule.paused_at = self._clock() if paused else None
-                schedule.pause_reason = reason[:MAX_REASON] if paused and reason else None
-        return schedule
 
     def validate_cron_expression(self, expression: str) -> str:
         """Check a cron expression.

@@ -14,6 +14,7 @@ from neonhub.domain.states import SessionStatus, Trigger
 from neonhub.ids import new_id
 from neonhub.models import Agent, AgentSession, Fleet, Schedule
 from neonhub.models.given_rows import given_rows
+from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.models.types import UtcDateTime
 
 
@@ -31,24 +32,33 @@ class NewSession:
         return cls(new_id(), schedule_id, tick)
 
 
-def insert_sessions(db: Session, sessions: Sequence[NewSession], *, now: datetime) -> set[str]:
-    """Insert sessions, except for ticks that were decided before.
+def insert_sessions(
+    db: Session,
+    sessions: Sequence[NewSession],
+    *,
+    now: datetime,
+    trigger: Trigger = Trigger.SCHEDULE,
+) -> set[str]:
+    """Insert sessions, except for ticks that have one of this trigger.
 
     Priority, input, retries and timeout are copied from the schedule inside the database.
+
+    Args:
+        trigger: `SCHEDULE` or `BACKFILL`.
 
     Returns:
         The ids that were inserted.
     """
     if not sessions:
         return set()
-    values = _values(db, sessions, now)
+    values = _values(db, sessions, trigger, now)
     insert = sqlite.insert if _is_sqlite(db) else postgresql.insert
     statement = (
         insert(AgentSession)
         .from_select(list(values), select(*values.values()).where(*_joined(values)))
         .on_conflict_do_nothing(
             index_elements=["schedule_id", "tick_at"],
-            index_where=text(f"trigger = '{Trigger.SCHEDULE}'"),
+            index_where=text(BACKFILLED if trigger is Trigger.BACKFILL else DECIDED),
         )
         .returning(AgentSession.id)
     )
@@ -78,7 +88,9 @@ def advance(db: Session, decisions: Mapping[str, Decision], *, fired: int) -> No
         _run(db, update(Fleet).values(fired_total=Fleet.fired_total + fired))
 
 
-def _values(db: Session, sessions: Sequence[NewSession], now: datetime) -> dict[str, Any]:
+def _values(
+    db: Session, sessions: Sequence[NewSession], trigger: Trigger, now: datetime
+) -> dict[str, Any]:
     """Each column of the new rows: given, from the schedule, or the same for all."""
     ticks = [session.tick for session in sessions]
     given = given_rows(
@@ -102,7 +114,7 @@ def _values(db: Session, sessions: Sequence[NewSession], now: datetime) -> dict[
         **{column.name: column for column in given.c},
         "agent_key": Schedule.agent_key,
         "agent_id": Agent.slug,
-        "trigger": literal(Trigger.SCHEDULE.value),
+        "trigger": literal(trigger.value),
         "priority": Schedule.priority,
         "priority_rank": Schedule.priority_rank,
         "input": Schedule.input,

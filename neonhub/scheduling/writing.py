@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from neonhub.domain.decision import TickRow, give_up_due
+from neonhub.domain.jitter import jitter_for
 from neonhub.domain.validation import ScheduleFields
 from neonhub.ids import new_id
 from neonhub.models import Agent, Schedule, ScheduleVersion
@@ -17,6 +19,7 @@ from neonhub.scheduling.schedule_body import (
     is_same,
     version_body,
 )
+from neonhub.scheduling.tick_rows import NewSession, insert_sessions
 
 
 def insert_schedule(
@@ -81,11 +84,24 @@ def _write(
     before: ScheduleFields | None,
     now: datetime,
 ) -> None:
+    given_up = _given_up(schedule, before, now)
+    undecided = schedule.next_tick_at
     apply(schedule, checked)
     schedule.updated_at = now
     plan(schedule, before, now)
     db.add(schedule)
     db.flush()
+    if given_up is not None and schedule.next_tick_at != undecided:
+        insert_sessions(db, [NewSession.of(schedule.id, given_up)], now=now)
     version = ScheduleVersion(schedule_id=schedule.id, version=schedule.version, valid_from=now)
     version.body = version_body(schedule)
     db.add(version)
+
+
+def _given_up(schedule: Schedule, before: ScheduleFields | None, now: datetime) -> TickRow | None:
+    """The row for what is due and never fires if the change moves the next tick."""
+    if before is None or schedule.next_tick_at is None:
+        return None
+    jitter = jitter_for(schedule.id, before.jitter_seconds)
+    rec = before.recurrence(schedule.anchor_at)
+    return give_up_due(rec, schedule.next_tick_at, jitter, now)

@@ -11,6 +11,7 @@ from neonhub.api.schemas.base import (
     StrictInteger,
     json_object,
 )
+from neonhub.api.schemas.scheduler import PauseBody
 from neonhub.domain.states import CatchUp, Overlap, Priority, SessionStatus
 
 _INTERVAL: dict[str, Any] = {
@@ -132,6 +133,9 @@ class ScheduleSchema(ScheduleFieldsSchema):
     )
     paused = fields.Boolean(required=True)
     pause_reason = fields.String(required=True, allow_none=True, metadata={"example": "holidays"})
+    skip_next = fields.Boolean(
+        required=True, metadata={"description": "Whether the next tick will be skipped"}
+    )
     next_run_at = Instant(
         required=True,
         allow_none=True,
@@ -148,3 +152,34 @@ class ScheduleSchema(ScheduleFieldsSchema):
     )
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
+
+
+class FilterBody(PauseBody):
+    """Which schedules are meant: those that match everything given."""
+
+    agent_ids = fields.List(
+        fields.String(),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(max=1000),
+        metadata={"description": "Of these agents", "example": ["daily-report"]},
+    )
+    names = fields.List(
+        fields.String(),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(max=1000),
+        metadata={"description": "Of these names", "example": ["nightly"]},
+    )
+    priority = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf(list(Priority)),
+        metadata={"description": "Of this priority", "example": "LOW"},
+    )
+
+
+class ChangedSchema(CamelSchema):
+    """How many schedules were changed."""
+
+    changed = fields.Integer(required=True, metadata={"example": 3})

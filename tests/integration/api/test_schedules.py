@@ -38,6 +38,7 @@ def test_a_schedule_is_created_with_its_defaults(client: Client) -> None:
         "description": "At 09:00, Monday through Friday",
         "paused": False,
         "pauseReason": None,
+        "skipNext": False,
         "nextRunAt": "2026-03-03T08:00:00Z",
         "lastRunAt": None,
         "lastStatus": None,

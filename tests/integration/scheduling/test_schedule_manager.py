@@ -322,20 +322,6 @@ def test_two_who_create_the_same_get_one_schedule(
     assert manager.get_agent_schedule("reporter").version == 2
 
 
-def test_pausing_leaves_the_ticks_and_survives_a_post(
-    manager: ScheduleManager, clock: Clock
-) -> None:
-    schedule = manager.create_schedule("reporter", DAILY)
-    paused = manager.set_paused(schedule.id, True, reason="holiday")
-    clock.now = NOW + HOUR
-    manager.set_paused(schedule.id, True, reason="again")
-    assert (paused.paused_at, paused.next_run_at) == (NOW, schedule.next_run_at)
-    after = manager.put_schedule("reporter", {**DAILY, "priority": "LOW"})[0]
-    assert (after.paused_at, after.pause_reason) == (NOW, "holiday")
-    resumed = manager.set_paused(schedule.id, False)
-    assert (resumed.paused_at, resumed.pause_reason) == (None, None)
-
-
 def test_schedules_that_fire_are_listed_the_next_first(
     manager: ScheduleManager, database: Database
 ) -> None:
