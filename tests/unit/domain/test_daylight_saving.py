@@ -112,7 +112,7 @@ expressions = st.tuples(fields(0, 59), fields(0, 23), st.just("*"), st.just("*")
 )
 
 
-@settings(max_examples=EXAMPLES // 4)
+@settings(max_examples=EXAMPLES)
 @given(
     expression=expressions,
     zone=st.sampled_from(HARD_ZONES),

@@ -145,7 +145,7 @@ def test_a_year_of_seconds_is_decided_at_once() -> None:
     assert len(decision.rows) == 3
 
 
-@settings(max_examples=EXAMPLES // 2)
+@settings(max_examples=EXAMPLES)
 @given(
     late=st.integers(0, 7200),
     catch_up=st.sampled_from(CatchUp),

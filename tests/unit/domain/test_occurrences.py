@@ -35,7 +35,7 @@ moments = st.builds(Recurrence, run_at=instants, start_at=windows, end_at=window
 recurrences = st.one_of(crons, intervals, moments)
 
 
-@settings(max_examples=EXAMPLES // 4)
+@settings(max_examples=EXAMPLES)
 @given(rec=recurrences, after=instants)
 def test_the_next_tick_is_later_and_the_newest_before_it_is_not(
     rec: Recurrence, after: datetime
@@ -49,7 +49,7 @@ def test_the_next_tick_is_later_and_the_newest_before_it_is_not(
         assert latest_tick(rec, tick - timedelta(microseconds=1)) == newest
 
 
-@settings(max_examples=EXAMPLES // 4)
+@settings(max_examples=EXAMPLES)
 @given(rec=recurrences, start=instants, hours=st.integers(0, 100))
 def test_counting_equals_listing(rec: Recurrence, start: datetime, hours: int) -> None:
     end = start + timedelta(hours=hours)
@@ -58,7 +58,7 @@ def test_counting_equals_listing(rec: Recurrence, start: datetime, hours: int) -
     assert count_ticks(rec, start, end) == len(listed)
 
 
-@settings(max_examples=EXAMPLES // 4)
+@settings(max_examples=EXAMPLES)
 @given(rec=recurrences, start=instants, cut=st.integers(0, 200))
 def test_a_chain_begun_anywhere_continues_the_same(
     rec: Recurrence, start: datetime, cut: int
