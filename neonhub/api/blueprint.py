@@ -1,6 +1,7 @@
 """A blueprint whose every operation documents the errors any request can get."""
 
 import json
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
@@ -38,6 +39,13 @@ _MEANING = {
 _HEADERS = {503: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}}
 
 
+class UnkeepableBody(json.JSONDecodeError):
+    """JSON by its grammar, and more than can be stored; the message is for the client."""
+
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
 class BodyParser(FlaskParser):
     """Reads JSON as the standard has it: no NaN, no NUL, no half of a character."""
 
@@ -48,11 +56,21 @@ class BodyParser(FlaskParser):
         try:
             body = json.loads(text, parse_constant=_refuse_constant)
             json.dumps(body, ensure_ascii=False).encode("utf-8")
-        except (RecursionError, UnicodeEncodeError) as error:
-            raise json.JSONDecodeError(str(error), text, 0) from error
-        if "\\u0000" in text or "\x00" in text:
-            raise json.JSONDecodeError("NUL", text, 0)
+        except json.JSONDecodeError:
+            raise
+        except RecursionError:
+            raise _unkeepable("The body is nested too deeply.") from None
+        except UnicodeEncodeError:
+            raise _unkeepable("The body has a surrogate without its other half.") from None
+        except ValueError:
+            raise _unkeepable("The body has a number of too many digits.") from None
+        if _NUL.search(text):
+            raise _unkeepable("The body has the character NUL, which cannot be stored.")
         return body
+
+
+def _unkeepable(sentence: str) -> UnkeepableBody:
+    return UnkeepableBody(sentence, "{", 0)  # with an empty text it would pass for no body
 
 
 def _refuse_constant(name: str) -> NoReturn:

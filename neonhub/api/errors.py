@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from neonhub.api.blueprint import UnkeepableBody
 from neonhub.api.schemas.errors import ErrorSchema
 from neonhub.errors import DatabaseAway, DependencyAway, InvalidInput, NeonHubError, RedisAway
 
@@ -101,7 +102,9 @@ def _of_a_crash(error: Exception) -> Response:
 def _sentence(code: int, fields: Mapping[str, Any] | None, error: HTTPException) -> str:
     for found in (fields or {}).values():
         for field, sentences in found.items():
-            return f"{field}: {sentences[0]}"
+            return str(sentences[0]) if field == "_schema" else f"{field}: {sentences[0]}"
+    if isinstance(cause := getattr(error, "exc", None), UnkeepableBody):
+        return cause.msg
     return _SENTENCES.get(code, str(error.description or HTTPStatus(code).phrase))
 
 

@@ -1,6 +1,7 @@
 """What holds for every request: its id, who may send it, how large it may be, CORS."""
 
 import re
+from http import HTTPStatus
 
 from flask import Flask, Response, g, request
 
@@ -10,6 +11,8 @@ from neonhub.config import Settings
 from neonhub.ids import new_id
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_BODY_READ = 8 * MAX_BODY_BYTES
+"""Of a body that is refused."""
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 _WRITES = {"POST", "PUT", "PATCH"}
 _PUBLIC = {"/healthz", "/readyz", "/metrics"}
@@ -29,6 +32,8 @@ def guard(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def complete(response: Response) -> Response:
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            _read_the_rest()
         response.headers["X-Request-Id"] = g.get("request_id", "")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         origin = request.headers.get("Origin")
@@ -37,6 +42,13 @@ def guard(app: Flask, settings: Settings) -> None:
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED
         response.headers.add("Vary", "Origin")
         return response
+
+
+def _read_the_rest() -> None:
+    """Take in what a client still sends: closed with that unread, it would miss the answer."""
+    stream, left = request.environ["wsgi.input"], MAX_BODY_READ
+    while left > 0 and (read := stream.read(min(left, 65_536))):
+        left -= len(read)
 
 
 def _take_request_id() -> None:

@@ -20,6 +20,15 @@ ALIASES = {
 }
 
 
+_VALUES = (
+    ("a minute, 0 to 59", 60),
+    ("an hour, 0 to 23", 24),
+    ("a day of month, 1 to 31", 31),
+    ("a month, 1 to 12 or jan to dec", 12),
+    ("a day of week, 0 to 7 or sun to sat", 8),
+)
+"""What each field holds, and how many values it has."""
+
 _FOREIGN = re.compile(r"[?#~]|(?<![a-z])[rhlw](?![a-z])", re.IGNORECASE)
 """What other crons know beyond the five fields: random, hashed, last, nearest weekday, nth."""
 
@@ -77,7 +86,7 @@ def parse_cron(text: str) -> Cron:
     try:
         expanded, _ = croniter.expand(" ".join(fields))
     except (CroniterError, ValueError, KeyError) as error:
-        raise InvalidSchedule(f"{text!r} is not a cron expression: {error}.") from error
+        raise InvalidSchedule(f"{text!r} is not a cron expression: {_fault(fields)}.") from error
     everything = (range(60), range(24), range(1, 32), range(1, 13), range(7))
     sets = [
         frozenset(full) if values == ["*"] else frozenset(int(v) for v in values)
@@ -107,13 +116,40 @@ def _fields(text: str) -> list[str]:
     fields = text.split()
     if len(fields) != 5:
         raise InvalidSchedule(
-            f"{text!r} has {len(fields)} fields; five are needed: "
+            f"{text!r} has {len(fields)} field{'s' * (len(fields) != 1)}; five are needed: "
             "minute, hour, day of month, month, day of week."
         )
     for field in fields:
         if foreign := _FOREIGN.search(field):
             raise InvalidSchedule(f"{foreign[0]!r} in {field!r} is not part of standard cron.")
     return fields
+
+
+def refuse_long_steps(text: str) -> None:
+    """Refuse a step longer than its field: `*/90` minutes would be once an hour.
+
+    Raises:
+        InvalidSchedule: With the reason in words.
+    """
+    for field, (_, count) in zip(_fields(text), _VALUES, strict=True):
+        for step in re.findall(r"/(\d+)(?=,|$)", field):
+            if int(step) > count:
+                raise InvalidSchedule(
+                    f"A step of {step} in {field!r} is longer than the field, which has {count} "
+                    "values; use an interval instead."
+                )
+
+
+def _fault(fields: list[str]) -> str:
+    """Which field is wrong, and what it may hold."""
+    for place, (field, (meaning, _)) in enumerate(zip(fields, _VALUES, strict=True)):
+        alone = ["*"] * 5
+        alone[place] = field
+        try:
+            croniter.expand(" ".join(alone))
+        except (CroniterError, ValueError, KeyError):
+            return f"{field!r} is not {meaning}"
+    return "its fields do not go together"
 
 
 def _refuse_if_never(cron: Cron) -> None:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 from zoneinfo import available_timezones
 
-from neonhub.domain.cron import InvalidSchedule, parse_cron
+from neonhub.domain.cron import InvalidSchedule, parse_cron, refuse_long_steps
 from neonhub.domain.interval import parse_interval
 from neonhub.domain.occurrences import shortest_distance
 from neonhub.domain.schedule import Recurrence
@@ -170,18 +170,19 @@ def _cron(value: object) -> str:
     if not isinstance(value, str):
         raise InvalidSchedule(f"{value!r} is not a text of five fields.")
     parse_cron(value)
+    refuse_long_steps(value)
     return value
 
 
 def _timezone(value: object) -> str:
-    zones = available_timezones()
+    zones = available_timezones() - {"localtime", "Factory"}  # no zone, but whatever a machine has
     if isinstance(value, str) and value in zones:
         return value
     near = {zone.lower(): zone for zone in zones}
-    guess = near.get(str(value).lower()) or next(
-        iter(get_close_matches(str(value), zones, n=1)), "Europe/Berlin"
-    )
-    raise InvalidSchedule(f"{value!r} is not an IANA time zone; did you mean {guess!r}?")
+    guesses = get_close_matches(str(value), zones, n=1)
+    guess = near.get(str(value).lower()) or (guesses[0] if guesses else None)
+    hint = f"; did you mean {guess!r}?" if guess else " such as 'Europe/Berlin'."
+    raise InvalidSchedule(f"{value!r} is not an IANA time zone{hint}")
 
 
 def _instant(value: object) -> datetime:

@@ -21,6 +21,8 @@ class CamelSchema(Schema):
 
         unknown = RAISE
 
+    error_messages = {"type": "The body must be a JSON object."}  # noqa: RUF012 (as marshmallow has it)
+
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Name the field as clients write it."""
         field_obj.data_key = camel_case(field_obj.data_key or field_name)

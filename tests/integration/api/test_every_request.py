@@ -1,5 +1,6 @@
 """What holds for every request: one error shape, ids, hosts, origins, sizes, outages."""
 
+import io
 from typing import Any
 
 import pytest
@@ -38,9 +39,29 @@ def test_what_is_not_json_is_400(client: Client, body: str | bytes) -> None:
     check_shape(send(client, body), 400)
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("[" * 10_000 + "]" * 10_000, "nested too deeply"),
+        (f'{{"id": {"9" * 5000}}}', "too many digits"),
+        ('{"id": "\\u0000"}', "NUL"),
+        ('{"id": "\\ud800"}', "surrogate"),
+    ],
+)
+def test_json_that_cannot_be_kept_is_400_and_says_why(
+    client: Client, body: str, words: str
+) -> None:
+    assert words in check_shape(send(client, body), 400)["message"]
+
+
+def test_a_backslash_before_u0000_is_just_text(client: Client) -> None:
+    body = '{"id": "a", "name": "a", "kind": "echo", "config": {"say": "\\\\u0000"}}'
+    assert send(client, body).json["config"] == {"say": "\\u0000"}
+
+
 @pytest.mark.parametrize("body", ["[]", '"text"', "5", "null", "true"])
 def test_json_that_is_no_object_is_422(client: Client, body: str) -> None:
-    check_shape(send(client, body), 422)
+    assert check_shape(send(client, body), 422)["message"] == "The body must be a JSON object."
 
 
 @pytest.mark.parametrize("type", ["text/plain", "application/x-www-form-urlencoded", ""])
@@ -50,6 +71,17 @@ def test_another_type_is_415(client: Client, type: str) -> None:
 
 def test_a_body_over_a_mebibyte_is_413(client: Client) -> None:
     check_shape(send(client, '{"id": "' + "x" * 1_100_000 + '"}'), 413)
+
+
+@pytest.mark.parametrize(("path", "code"), [(AGENTS, 413), ("/api/nothing", 404)])
+def test_a_refused_body_is_read_all_the_same(client: Client, path: str, code: int) -> None:
+    """A connection closed with unread data is reset, and the answer lost."""
+    sent = io.BytesIO(b"x" * 2_000_000)
+    answer = client.app.test_client().post(
+        path, input_stream=sent, content_length=2_000_000, content_type="application/json"
+    )
+    check_shape(answer, code)
+    assert sent.read() == b""
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/api/agents/a/b/c", "/docs/x"])

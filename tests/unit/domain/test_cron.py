@@ -73,8 +73,6 @@ def test_a_date_matches_by_day_of_month_or_day_of_week(
         ("0 0 * * 8", "'8' is not a day of week, 0 to 7"),
         ("a b c d e", "'a' is not a minute"),
         ("*/0 * * * *", "'\\*/0' is not a minute"),
-        ("*/90 * * * *", "step of 90"),
-        ("0 0 1-31/32 * *", "step of 32"),
         ("0 0 31 2 *", "never fires"),
         ("0 0 30 feb *", "never fires"),
         ("0 0 31 4,6,9,11 *", "never fires"),

@@ -46,6 +46,8 @@ def test_none_means_left_out() -> None:
         ({"cron_expression": "0 9 * * *", "interval": 60}, "interval", "Only one"),
         ({"cron_expression": "* * *"}, "cronExpression", "3 fields"),
         ({"cron_expression": "0 0 31 2 *"}, "cronExpression", "never fires"),
+        ({"cron_expression": "*/90 * * * *"}, "cronExpression", "step of 90"),
+        ({"cron_expression": "0 0 1-31/32 * *"}, "cronExpression", "step of 32"),
         ({"interval": "soon"}, "interval", "every 30 minutes"),
         ({"run_at": NOW - timedelta(seconds=1)}, "runAt", "past"),
         ({"run_at": LATER, "end_at": NOW + timedelta(hours=1)}, "runAt", "outside"),
@@ -76,7 +78,9 @@ def test_none_means_left_out() -> None:
             "timezone",
             "Europe/Berlin",
         ),
-        ({"cron_expression": "0 9 * * *", "timezone": "Mars/Base"}, "timezone", "IANA"),
+        ({"cron_expression": "0 9 * * *", "timezone": "Mars/Base"}, "timezone", "such as"),
+        ({"cron_expression": "0 9 * * *", "timezone": ""}, "timezone", "such as"),
+        ({"cron_expression": "0 9 * * *", "timezone": "localtime"}, "timezone", "IANA"),
     ],
 )
 def test_what_is_wrong_is_told_by_field(fields: dict[str, Any], at_fault: str, words: str) -> None:
