@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import check_loop, due_selection, firing, firing_lag, live_events, sessions
+from bench import check_loop, due_selection, firing, firing_lag, live_events, sessions, ticks
 from bench.machine import describe
 from bench.result import Result
 from bench.services import Services, start_services, versions
@@ -33,6 +33,7 @@ def main() -> None:
 def _questions(quick: bool) -> list[Callable[[Services], list[Result]]]:
     runs = QUICK_RUNS if quick else RUNS
     return [
+        partial(ticks.measure, runs=runs),
         partial(check_loop.measure, runs=runs),
         partial(due_selection.measure, runs=runs, schedules=10_000 if quick else 100_000),
         partial(firing.measure, runs=runs),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from neonhub.domain.cron import Cron, parse_cron
 from neonhub.domain.interval import count_on_grid, latest_on_grid, next_on_grid
-from neonhub.domain.local_days import instants_on
+from neonhub.domain.local_days import instants_on, is_plain
 from neonhub.domain.schedule import Recurrence
 
 _DAY = timedelta(days=1)
@@ -117,11 +117,14 @@ def _count_cron(cron: Cron, zone: ZoneInfo, start: datetime, end: datetime) -> i
     seen: datetime | None = None
     total = 0
     day: date | None = cron.next_date(start.astimezone(zone).date() - _DAY)
-    last = end.astimezone(zone).date()
+    first_whole, last = start.astimezone(zone).date() + _DAY, end.astimezone(zone).date()
     while day is not None and day <= last:
-        for instant in instants_on(cron, day, zone):
-            if start <= instant < end and (seen is None or instant > seen):
-                total, seen = total + 1, instant
+        if first_whole <= day < last and is_plain(day, zone):
+            total += len(cron.hours) * len(cron.minutes)
+        else:
+            for instant in instants_on(cron, day, zone):
+                if start <= instant < end and (seen is None or instant > seen):
+                    total, seen = total + 1, instant
         day = cron.next_date(day + _DAY)
     return total
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -174,8 +175,15 @@ def _cron(value: object) -> str:
     return value
 
 
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    """The names of all zones, read from the disk once."""
+    not_zones = {"localtime", "Factory"}  # but whatever a machine has
+    return frozenset(available_timezones() - not_zones)
+
+
 def _timezone(value: object) -> str:
-    zones = available_timezones() - {"localtime", "Factory"}  # no zone, but whatever a machine has
+    zones = _zones()
     if isinstance(value, str) and value in zones:
         return value
     near = {zone.lower(): zone for zone in zones}
