@@ -17,6 +17,7 @@ from neonhub.execution.claims import Claim, claim
 from neonhub.execution.endings import Outcome, finish
 from neonhub.execution.leases import renew
 from neonhub.execution.session_log import LogBuffer, ProgressFeed
+from neonhub.faults import reach
 from neonhub.redis.keys import STOP_PREFIX
 
 logger = logging.getLogger(__name__)
@@ -61,14 +62,17 @@ class Keeper:
 
     def run_session(self, session_id: str, attempt: int, worker: str) -> None:
         """Claim an attempt, run its agent and write its end; a copy finds it taken and ends."""
+        reach("worker.job-taken")
         taken, outbox = claim(
             self.database, session_id, attempt=attempt, worker=worker, now=self.clock()
         )
+        reach("worker.claimed")
         outbox.deliver(self.redis)
         if taken is None:
             logger.info("Session %s, attempt %d is not to be had.", session_id, attempt)
             return
         outcome = Watch(self, taken).run()
+        reach("worker.agent-ended")
         if outcome is not None:
             self._finish(taken, outcome)
 
@@ -87,7 +91,9 @@ class Keeper:
         if outbox is None:
             logger.warning("Session %s was given up as lost; its end is dropped.", taken.session_id)
             return
+        reach("worker.finished")
         outbox.deliver(self.redis)
+        reach("worker.delivered")
 
 
 class Watch:
@@ -116,6 +122,7 @@ class Watch:
             How it ended, or None if the attempt was given up as lost meanwhile.
         """
         self._process.start()
+        reach("worker.agent-started")
         try:
             while self._end is None and not self._is_over():
                 for message in self._process.receive(self._look_at - time.monotonic()):

@@ -19,6 +19,7 @@ from neonhub.execution.fleet import get_fleet
 from neonhub.execution.holds import next_push, release_of_schedule
 from neonhub.execution.outbox import Outbox, event_of
 from neonhub.execution.slots import assign_free_slots
+from neonhub.faults import reach
 from neonhub.models import AgentSession, Attempt, SessionEvent
 from neonhub.redis.queues import queued_job_ids
 
@@ -95,6 +96,7 @@ class Lifeline:
             outcome = Outcome(AttemptEnd.LOST, error=error)
             end_attempt(db, session, number, attempt.token, outcome, outbox, now=now)
         logger.warning(sentence, extra={"session_id": session_id})
+        reach("lifeline.given-up")
         outbox.deliver(self._redis)
 
     def _release_held(self, now: datetime) -> None:

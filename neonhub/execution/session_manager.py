@@ -25,6 +25,7 @@ from neonhub.execution.holds import has_active, next_push
 from neonhub.execution.new_session import new_session
 from neonhub.execution.outbox import Outbox
 from neonhub.execution.stops import stop
+from neonhub.faults import reach
 from neonhub.models import Agent, AgentSession, IdempotencyKey, Schedule, SessionEvent
 from neonhub.models.finding import find_agent
 from neonhub.models.page import Page
@@ -99,6 +100,7 @@ class SessionManager:
                 db.flush()
                 db.add(_remember(agent, key, body_hash, session, now))
             outbox.jobs.append(next_push(session, now=now))
+        reach("web.session-committed")
         outbox.deliver(self._redis)
         return session
 

@@ -16,6 +16,7 @@ from neonhub.agents import AgentManager
 from neonhub.clock import Clock, utcnow
 from neonhub.database import Database
 from neonhub.execution.session_manager import SessionManager
+from neonhub.faults import reach
 from neonhub.models import AgentSession, Schedule
 from neonhub.scheduling.firing import Firing
 from neonhub.scheduling.heartbeat import Heartbeat
@@ -165,6 +166,7 @@ class AgentScheduler:
             logger.warning("Redis was emptied; all timers are put back.")
             self._is_loaded, self._repairing = False, None
         if claimed.claims:
+            reach("scheduler.claimed")
             self._firing.fire(claimed.claims, now)
         return len(claimed.claims), claimed.next_score
 

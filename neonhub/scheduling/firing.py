@@ -10,6 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from neonhub.database import Database
 from neonhub.execution.outbox import Outbox
 from neonhub.execution.retries import queue_due_retries, retry_instants
+from neonhub.faults import reach
 from neonhub.redis.queues import TimerMove
 from neonhub.scheduling.decide import decide_ticks
 from neonhub.scheduling.timers import RETRY, TICK, Claim, Timers
@@ -70,7 +71,9 @@ class Firing:
                 return
             logger.exception("Set aside: %s", error, extra={"timer": claims[0].member})
             outbox = Outbox(moves=[_set_aside(claims[0], now)])
+        reach("scheduler.decided")
         outbox.deliver(self._redis)
+        reach("scheduler.handed-over")
 
     def _fire_ticks(self, claims: Sequence[Claim], now: datetime) -> Outbox:
         by_id = {claim.member.removeprefix(TICK): claim for claim in claims}

@@ -21,6 +21,7 @@ from neonhub.errors import (
     ScheduleNotFound,
     VersionMismatch,
 )
+from neonhub.faults import reach
 from neonhub.models import Agent, Schedule
 from neonhub.models.finding import find_agent, find_schedule, live_schedules
 from neonhub.models.page import Page
@@ -241,6 +242,7 @@ class ScheduleManager:
 
     def _set_timer(self, schedule: Schedule) -> None:
         """Let the schedulers know; if Redis is away, their sweep finds it in the database."""
+        reach("web.schedule-committed")
         if self._redis is None:
             return
         at = schedule.next_run_at
