@@ -112,6 +112,15 @@ class Forker(BaseAgent):
         return {"child": child.pid}
 
 
+class Starter(BaseAgent):
+    """Waits for a program that outlasts every test."""
+
+    kind = "starter"
+
+    def execute_impl(self, config: dict[str, Any]) -> None:
+        subprocess.run(["sleep", "300"], check=True)
+
+
 class Chatty(BaseAgent):
     """Reports progress `messages` times (1000) and logs `lines` (10) lines, as fast as it can."""
 

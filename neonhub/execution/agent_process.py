@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn
 
 from neonhub.agents import AgentManager, ExecutionOptions, NonRetryableError
 from neonhub.agents.serialisable import storable_text
@@ -34,6 +34,7 @@ class AgentProcess:
         self._pid = 0
         self._status: int | None = None
         self._bystanders: set[int] = set()
+        self._guard: _Guard
 
     def start(self) -> None:
         """Fork the child; call it from the main thread, whose death the child is tied to."""
@@ -48,6 +49,7 @@ class AgentProcess:
             self._pipe.close()
             _live(theirs, parent, self._claim, self._agents)
         theirs.close()
+        self._guard = _Guard(self._pid)
 
     def receive(self, timeout: float) -> Iterator[Message]:
         """Messages that are there, waiting at most `timeout` seconds for the first."""
@@ -85,9 +87,42 @@ class AgentProcess:
         if self._status is None:
             _kill_group(self._pid)
             self._status = os.waitpid(self._pid, 0)[1]
+        self._guard.end()
         while left := descendants(except_for=self._bystanders):
             kill_all(left)
         self._pipe.close()
+
+
+class _Guard:
+    """A process that kills an agent's process group once its keeper is gone.
+
+    The kernel ends the agent with its keeper, but not what the agent has started.
+    """
+
+    def __init__(self, agent_pid: int) -> None:
+        theirs, self._ours = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._ours)
+            _guard(theirs, agent_pid)
+        os.close(theirs)
+
+    def end(self) -> None:
+        """The keeper lives, and sees to the agent itself."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._ours)
+
+
+def _guard(pipe: int, agent_pid: int) -> NoReturn:
+    try:
+        os.setsid()
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_IGN)
+        os.read(pipe, 1)  # nobody writes: it ends when the keeper does
+        os.killpg(agent_pid, signal.SIGKILL)
+    finally:
+        os._exit(0)
 
 
 def _kill_group(pid: int) -> None:

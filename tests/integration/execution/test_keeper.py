@@ -198,6 +198,16 @@ def test_the_agent_dies_with_its_keeper(bench: Bench) -> None:
     bench.wait(lambda: not agent.is_running())
 
 
+def test_what_the_agent_started_dies_with_a_killed_keeper(bench: Bench) -> None:
+    keeper = bench.start(bench.session("starter", {}))
+    agent = psutil.Process(bench.agent_pid(keeper))
+    started = bench.wait(lambda: agent.children(recursive=True))
+    os.kill(keeper, signal.SIGKILL)
+    os.waitpid(keeper, 0)
+    bench.pids.remove(keeper)
+    bench.wait(lambda: not any(process.is_running() for process in started))
+
+
 def test_the_lease_is_renewed_while_the_agent_runs(bench: Bench) -> None:
     session = bench.session("slow", {"seconds": 60, "steps": 6000})
     bench.start(session)
