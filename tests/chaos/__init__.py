@@ -1,0 +1,1 @@
+"""Faults of every kind in a running system, and a judge of what it promised."""

@@ -1,0 +1,182 @@
+"""The matrix: component by moment by fault, each a cell."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from neonhub.domain.states import SessionStatus
+from neonhub.models import AgentSession
+from tests.chaos.agents import lives, unended
+from tests.chaos.harness import Harness
+from tests.chaos.load import Load
+from tests.chaos.proxy import FAULTS
+from tests.waiting import wait_until
+
+POINTS = (
+    "scheduler.claimed",
+    "scheduler.decided",
+    "scheduler.handed-over",
+    "worker.job-taken",
+    "worker.claimed",
+    "worker.agent-started",
+    "worker.agent-ended",
+    "worker.finished",
+    "worker.delivered",
+    "web.session-committed",
+    "web.schedule-committed",
+)
+ACTIONS = ("kill", "stall 3", "fail")
+MOMENTS = ("idle", "running", "retrying")
+COMPONENTS = ("scheduler", "worker", "pool", "web", "web-worker", "server", "app", "agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One fault at one moment."""
+
+    name: str
+    moment: str
+    inject: Callable[[Harness, Load], None]
+
+
+def wait_for_moment(harness: Harness, load: Load, moment: str, chance: random.Random) -> None:
+    """Wait until the system is where the fault is to meet it."""
+    if moment == "running":
+        wait_until(lambda: any(lives(each[3]) for each in unended(load.truth)), seconds=10)
+    elif moment == "retrying":
+        wait_until(lambda: _is_retrying(harness, load), seconds=10)
+    time.sleep(chance.random() * 0.5)
+
+
+def _is_retrying(harness: Harness, load: Load) -> bool:
+    """Whether an attempt has failed, and perhaps waits still."""
+    with harness.database.read() as db:
+        flaky = db.query(AgentSession).filter(AgentSession.agent_id == f"{load.name}-flaky")
+        return any(
+            session.failures or session.status == SessionStatus.RETRYING for session in flaky
+        )
+
+
+def cells(*, is_proxied: bool) -> list[Cell]:
+    """Every cell of one kind of system, in a fixed order."""
+    found = [*_points(), *_kills(), *_freezes(), *_terminations(), *_redis_troubles()]
+    return [*found, *(_connections() if is_proxied else _locks())]
+
+
+def _points() -> list[Cell]:
+    return [_point(point, action) for point in POINTS for action in ACTIONS]
+
+
+def _point(point: str, action: str) -> Cell:
+    def inject(harness: Harness, load: Load) -> None:
+        harness.arm(point, action)
+        if point == "web.session-committed":
+            load.run("manual")
+        elif point == "web.schedule-committed":
+            load.edit("alone")
+        wait_until(lambda: not (harness.faults / point).exists(), seconds=10)
+
+    return Cell(f"{point}-{action.split()[0]}", "idle", inject)
+
+
+def _kills() -> list[Cell]:
+    found = []
+    for component in COMPONENTS:
+        for moment in MOMENTS:
+
+            def inject(harness: Harness, load: Load, component: str = component) -> None:
+                harness.kill(component)
+
+            if component != "agent" or moment == "running":
+                found.append(Cell(f"kill-{component}-{moment}", moment, inject))
+    return found
+
+
+def _freezes() -> list[Cell]:
+    found = []
+    for component in ("scheduler", "worker", "web-worker", "server"):
+        for moment in ("idle", "running"):
+
+            def inject(harness: Harness, load: Load, component: str = component) -> None:
+                harness.freeze(component)
+
+            found.append(Cell(f"freeze-{component}-{moment}", moment, inject))
+    return found
+
+
+def _terminations() -> list[Cell]:
+    found = []
+    for component in ("scheduler", "worker", "pool", "web"):
+
+        def inject(harness: Harness, load: Load, component: str = component) -> None:
+            harness.terminate(component)
+
+        found.append(Cell(f"terminate-{component}-running", "running", inject))
+    return found
+
+
+def _redis_troubles() -> list[Cell]:
+    def flush(harness: Harness, load: Load) -> None:
+        with harness.redis() as redis:
+            redis.flushall()
+
+    def fill(harness: Harness, load: Load) -> None:
+        with harness.redis() as redis:
+            redis.config_set("maxmemory", 1)
+            time.sleep(2)
+            redis.config_set("maxmemory", 0)
+
+    def read_only(harness: Harness, load: Load) -> None:
+        with harness.redis() as redis:
+            redis.replicaof("127.0.0.1", "1")
+            time.sleep(2)
+            redis.replicaof("NO", "ONE")
+
+    def cut_all(harness: Harness, load: Load) -> None:
+        with harness.redis() as redis:
+            for kind in ("normal", "pubsub"):
+                try:
+                    redis.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+                except RedisError:
+                    continue
+
+    troubles = {"flush": flush, "full": fill, "read-only": read_only, "clients-killed": cut_all}
+    return [
+        Cell(f"redis-{name}-{moment}", moment, inject)
+        for name, inject in troubles.items()
+        for moment in MOMENTS
+    ]
+
+
+def _connections() -> list[Cell]:
+    found = []
+    for server in ("redis", "database"):
+        for fault in FAULTS:
+            for moment in MOMENTS:
+
+                def inject(
+                    harness: Harness, load: Load, server: str = server, fault: str = fault
+                ) -> None:
+                    proxy = harness.redis_proxy if server == "redis" else harness.database_proxy
+                    assert proxy is not None
+                    proxy.inject(fault)
+
+                found.append(Cell(f"{server}-{fault}-{moment}", moment, inject))
+    for moment in MOMENTS:
+        found.append(Cell(f"postgres-backends-ended-{moment}", moment, _end_backends))
+    return found
+
+
+def _end_backends(harness: Harness, load: Load) -> None:
+    harness.restart_postgres_connections()
+
+
+def _locks() -> list[Cell]:
+    def lock(harness: Harness, load: Load) -> None:
+        with harness.locked_sqlite():
+            time.sleep(3)
+
+    return [Cell(f"sqlite-locked-{moment}", moment, lock) for moment in MOMENTS]

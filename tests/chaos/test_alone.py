@@ -1,0 +1,23 @@
+"""Cells of a system alone on SQLite with its own server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chaos.cells import Cell
+from tests.chaos.choice import chosen, name_of
+from tests.chaos.harness import Harness
+from tests.chaos.trial import tried
+
+
+@pytest.fixture(scope="module")
+def harness() -> Iterator[Harness]:
+    """One system for all cells: what one leaves behind meets the next."""
+    with Harness(is_proxied=False) as harness:
+        yield harness
+
+
+@pytest.mark.parametrize("choice", chosen(is_proxied=False), ids=name_of)
+def test_every_promise_is_kept(harness: Harness, choice: tuple[Cell, int]) -> None:
+    cell, seed = choice
+    assert tried(harness, cell, seed) == []
