@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from sentry_sdk.utils import Dsn
 
 from neonhub import database_url as database_urls
 from neonhub.environment import Reader, passwords_in
@@ -228,9 +229,7 @@ def _redis_url(text: str) -> str:
 
 
 def _sentry_dsn(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not (parts.hostname and parts.username):
-        raise ValueError(text)
+    Dsn(text)  # a ValueError where the SDK would refuse it later
     return text
 
 

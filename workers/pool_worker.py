@@ -36,6 +36,9 @@ class PoolWorker(SimpleWorker):
     are stopped through the database.
     """
 
+    max_connection_wait_time = 5.0
+    """Seconds between two tries while Redis is away; RQ goes up to a minute."""
+
     def __init__(self, connection: Redis) -> None:
         super().__init__(
             [Queue(name, connection=connection, serializer=PlainSerializer) for name in QUEUES],

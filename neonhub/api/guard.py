@@ -1,9 +1,12 @@
 """What holds for every request: its id, who may send it, how large it may be, CORS."""
 
 import re
+from contextlib import suppress
 from http import HTTPStatus
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wsgi import get_input_stream
 
 from neonhub.api.errors import error_response
 from neonhub.api.origin import is_allowed, is_known_host, is_known_origin
@@ -46,9 +49,12 @@ def guard(app: Flask, settings: Settings) -> None:
 
 def _read_the_rest() -> None:
     """Take in what a client still sends: closed with that unread, it would miss the answer."""
-    stream, left = request.environ["wsgi.input"], MAX_BODY_READ
-    while left > 0 and (read := stream.read(min(left, 65_536))):
-        left -= len(read)
+    if "stream" in vars(request._get_current_object()):  # type: ignore[attr-defined]
+        return  # the view has read it
+    stream, left = get_input_stream(request.environ), MAX_BODY_READ
+    with suppress(ClientDisconnected, OSError):
+        while left > 0 and (read := stream.read(min(left, 65_536))):
+            left -= len(read)
 
 
 def _take_request_id() -> None:

@@ -7,13 +7,14 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-from flask import Flask
+from flask import Flask, Response, request
 from flask_sock import Sock
 from redis import Redis
 from redis.exceptions import RedisError
 from simple_websocket import ConnectionClosed, Server
 from wsproto.utilities import LocalProtocolError
 
+from neonhub.api.errors import error_response
 from neonhub.events import NAMES, FanOut, Filter, Subscriber, newest_id, replay
 from neonhub.events.fanout import RESYNC
 
@@ -47,6 +48,12 @@ def register_ws(app: Flask, fanout: FanOut, redis: Redis, *, max_clients: int) -
         "max_message_size": MAX_MESSAGE_BYTES,
     }
     app.extensions["fanout"] = fanout
+
+    @app.before_request
+    def refuse_others() -> Response | None:
+        if request.path != PATH or request.headers.get("Upgrade", "").lower() == "websocket":
+            return None
+        return error_response(400, "This address takes WebSocket connections only.")
 
     @Sock(app).route(PATH)  # type: ignore[untyped-decorator]
     def live(socket: Server) -> None:

@@ -115,6 +115,7 @@ def test_a_good_value_is_taken(name: str, value: str, field: str, expected: obje
         ("SCHEDULER_LEASE", "15s", "a whole number from 500 to 600000 ms"),
         ("SCHEDULER_BACKOFF_MAX", "999", "at least SCHEDULER_BACKOFF_BASE, 1000 ms"),
         ("SENTRY_DSN", "https://host/1", "https://key@host/project"),
+        ("SENTRY_DSN", "https://key@host", "https://key@host/project"),
         ("GOOGLE_CALLBACK_URL", "ftp://h", "an address that starts with http"),
     ],
 )

@@ -84,6 +84,10 @@ def test_a_refused_body_is_read_all_the_same(client: Client, path: str, code: in
     assert sent.read() == b""
 
 
+def test_the_websocket_without_a_handshake_is_400_and_says_why(client: Client) -> None:
+    assert "WebSocket" in check_shape(client.get("/ws"), 400)["message"]
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/api/agents/a/b/c", "/docs/x"])
 def test_an_unknown_address_is_404(client: Client, path: str) -> None:
     check_shape(client.get(path), 404)
