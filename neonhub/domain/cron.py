@@ -32,6 +32,18 @@ _VALUES = (
 _FOREIGN = re.compile(r"[?#~]|(?<![a-z])[rhlw](?![a-z])", re.IGNORECASE)
 """What other crons know beyond the five fields: random, hashed, last, nearest weekday, nth."""
 
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_WEEKDAYS = "sun mon tue wed thu fri sat".split()
+_NUMBERS: tuple[dict[str, int], ...] = (
+    *({}, {}, {}),
+    {name: number for number, name in enumerate(_MONTHS, start=1)},
+    {name: number for number, name in enumerate(_WEEKDAYS)},
+)
+"""What each field's names stand for."""
+
+_NAME = re.compile(r"(?<![a-z/])[a-z]{3}(?![a-z])")
+_EQUAL_ENDS = re.compile(r"(?<![^,])0*(\d+)-0*\1(/0*[1-9]\d*)?(?![^,])")
+
 
 class InvalidSchedule(ValueError):
     """A schedule that cannot be understood, with the reason in words."""
@@ -84,12 +96,13 @@ def parse_cron(text: str) -> Cron:
     """
     fields = _fields(text)
     try:
-        expanded, _ = croniter.expand(" ".join(fields))
+        plain = (_without_equal_ends(field, place) for place, field in enumerate(fields))
+        expanded, _ = croniter.expand(" ".join(plain))
     except (CroniterError, ValueError, KeyError) as error:
         raise InvalidSchedule(f"{text!r} is not a cron expression: {_fault(fields)}.") from error
     everything = (range(60), range(24), range(1, 32), range(1, 13), range(7))
     sets = [
-        frozenset(full) if values == ["*"] else frozenset(int(v) for v in values)
+        frozenset(full) if "*" in values else frozenset(int(v) for v in values)
         for values, full in zip(expanded, everything, strict=True)
     ]
     cron = Cron(
@@ -123,6 +136,13 @@ def _fields(text: str) -> list[str]:
         if foreign := _FOREIGN.search(field):
             raise InvalidSchedule(f"{foreign[0]!r} in {field!r} is not part of standard cron.")
     return fields
+
+
+def _without_equal_ends(field: str, place: int) -> str:
+    """The field with `5-5` written as `5`, which croniter would take for every value."""
+    numbers = _NUMBERS[place]
+    numbered = _NAME.sub(lambda name: str(numbers.get(name[0], name[0])), field.lower())
+    return _EQUAL_ENDS.sub(r"\1", numbered)
 
 
 def refuse_long_steps(text: str) -> None:

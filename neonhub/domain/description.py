@@ -1,8 +1,10 @@
 """A schedule in words."""
 
+from collections.abc import Collection
+
 from cron_descriptor import CasingTypeEnum, Options, get_description
 
-from neonhub.domain.cron import ALIASES
+from neonhub.domain.cron import ALIASES, Cron, parse_cron
 from neonhub.domain.schedule import Recurrence
 
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -23,7 +25,23 @@ def _cron_words(expression: str) -> str:
     options.use_24hour_time_format = True
     options.casing_type = CasingTypeEnum.Sentence
     plain = ALIASES.get(expression.strip().lower(), expression)
-    return str(get_description(plain, options))
+    fields = map(_listed, plain.split(), _values(parse_cron(expression)), _EVERYTHING)
+    return str(get_description(" ".join(fields), options))
+
+
+_EVERYTHING = (60, 24, 31, 12, 7)
+
+
+def _listed(field: str, values: Collection[int], everything: int) -> str:
+    """The field; a list with `*` or a step in it, which the describer fails on, by its values."""
+    if "," not in field or not set("*/") & set(field):
+        return field
+    return "*" if len(values) == everything else ",".join(map(str, sorted(values)))
+
+
+def _values(cron: Cron) -> tuple[Collection[int], ...]:
+    weekdays = {(day + 1) % 7 for day in cron.weekdays}
+    return cron.minutes, cron.hours, cron.days, cron.months, weekdays
 
 
 def _interval_words(seconds: float) -> str:

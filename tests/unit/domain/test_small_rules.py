@@ -40,6 +40,12 @@ def test_jitter_spreads_schedules() -> None:
     [
         (Recurrence(cron_expression="0 9 * * 1-5"), "At 09:00, Monday through Friday"),
         (Recurrence(cron_expression="@daily"), "At 00:00"),
+        (Recurrence(cron_expression="0 9 * 5,* 1"), "At 09:00, only on Monday"),
+        (Recurrence(cron_expression="0 5,*/12 * * *"), "At 00:00, 05:00 and 12:00"),
+        (
+            Recurrence(cron_expression="0 9 * * 0,2/3"),
+            "At 09:00, only on Sunday, Tuesday, and Friday",
+        ),
         (
             Recurrence(cron_expression="*/30 9-17 * * *"),
             "Every 30 minutes, between 09:00 and 17:59",
