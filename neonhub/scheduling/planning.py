@@ -12,7 +12,12 @@ _INSTANT = timedelta(microseconds=1)
 _GRID = ("cron_expression", "interval_seconds", "run_at", "timezone")
 
 
-def plan(schedule: Schedule, before: ScheduleFields | None, now: datetime) -> None:
+def plan(
+    schedule: Schedule,
+    before: ScheduleFields | None,
+    now: datetime,
+    decided_until: datetime | None = None,
+) -> None:
     """Set the grid and the next tick after a change.
 
     A change of the recurrence, or switching on, counts from now: the old tick never fires. Any
@@ -21,6 +26,8 @@ def plan(schedule: Schedule, before: ScheduleFields | None, now: datetime) -> No
     Args:
         schedule: With its new fields.
         before: Its fields before; None for a new one.
+        decided_until: The newest tick that was decided. It may lie ahead of a clock that was set
+            back, and is not to be decided again.
     """
     after = fields_of_schedule(schedule)
     is_new_grid = before is None or _differs(before, after)
@@ -30,6 +37,7 @@ def plan(schedule: Schedule, before: ScheduleFields | None, now: datetime) -> No
         since = now
     else:
         since = min(now, schedule.next_tick_at - _INSTANT)
+        since = max(since, decided_until or since)
     _set_next(schedule, since)
 
 

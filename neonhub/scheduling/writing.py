@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from neonhub.domain.decision import TickRow, give_up_due
 from neonhub.domain.jitter import jitter_for
 from neonhub.domain.validation import ScheduleFields
 from neonhub.ids import new_id
-from neonhub.models import Agent, Schedule, ScheduleVersion
+from neonhub.models import Agent, AgentSession, Schedule, ScheduleVersion
+from neonhub.models.session import DECIDED
 from neonhub.scheduling.planning import plan
 from neonhub.scheduling.schedule_body import (
     apply,
@@ -84,11 +86,12 @@ def _write(
     before: ScheduleFields | None,
     now: datetime,
 ) -> None:
+    decided_until = _decided_until(db, schedule) if before is not None else None
     given_up = _given_up(schedule, before, now)
     undecided = schedule.next_tick_at
     apply(schedule, checked)
     schedule.updated_at = now
-    plan(schedule, before, now)
+    plan(schedule, before, now, decided_until)
     db.add(schedule)
     db.flush()
     if given_up is not None and schedule.next_tick_at != undecided:
@@ -105,3 +108,10 @@ def _given_up(schedule: Schedule, before: ScheduleFields | None, now: datetime) 
     jitter = jitter_for(schedule.id, before.jitter_seconds)
     rec = before.recurrence(schedule.anchor_at)
     return give_up_due(rec, schedule.next_tick_at, jitter, now)
+
+
+def _decided_until(db: Session, schedule: Schedule) -> datetime | None:
+    decided = select(func.max(AgentSession.tick_at)).where(
+        text(DECIDED), AgentSession.schedule_id == schedule.id
+    )
+    return db.scalar(decided)

@@ -86,7 +86,11 @@ class Proxy:
         if isinstance(self._upstream, int):
             return socket.create_connection(("127.0.0.1", self._upstream))
         server = socket.socket(socket.AF_UNIX)
-        server.connect(str(self._upstream))
+        try:
+            server.connect(str(self._upstream))
+        except OSError:
+            server.close()
+            raise
         return server
 
     def _pump(

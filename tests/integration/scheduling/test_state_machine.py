@@ -149,10 +149,12 @@ class World(RuleBasedStateMachine):
     @rule(known=schedules, paused=st.booleans())
     def pause(self, known: Known, paused: bool) -> None:
         set_schedule_paused(self.database, self.redis, known.id, paused, now=self.now)
+        self.latest = max(self.latest, self.now)
 
     @rule(known=schedules)
     def skip_next(self, known: Known) -> None:
         skip_next(self.database, self.redis, known.id, now=self.now)
+        self.latest = max(self.latest, self.now)
 
     @rule(known=consumes(schedules))
     def delete(self, known: Known) -> None:
@@ -201,6 +203,8 @@ class World(RuleBasedStateMachine):
         ids = [each.member.removeprefix(TICK) for each in claims if each.member.startswith(TICK)]
         with self.database.begin() as db:
             decide_ticks(db, ids, self.now)
+        self.latest = max(self.latest, self.now)
+        self.is_settled = False
         self.restart()
 
     @rule()
