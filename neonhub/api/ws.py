@@ -108,6 +108,7 @@ class Client:
         except BadMessage as error:
             self._subscriber.say(_encode(event="error", message=str(error)))
         except RedisError:
+            self._subscriber.mute()
             sentence = "Redis is away; subscribe again in a few seconds."
             self._subscriber.say(_encode(event="error", message=sentence))
 

@@ -52,6 +52,8 @@ class Subscriber:
         self._room = max_waiting
         self._filter: Filter | None = None
         self._after: tuple[int, int] = (0, 0)
+        self._early: list[PublishedEvent] | None = None  # live ones, until the past is there
+        self._has_gap = False  # among those
         self._is_closed = False
 
     def say(self, text: str) -> None:
@@ -62,46 +64,50 @@ class Subscriber:
             self._ready.notify()
 
     def listen(self, wanted: Filter) -> None:
-        """Collect live events from now on, in place of whatever was wanted before."""
+        """Collect live events until `begin`, in place of whatever was wanted before."""
         with self._ready:
             self._filter = wanted
+            self._early, self._has_gap = [], False
             self._texts.clear()
-            self._room = self._max_waiting
 
     def begin(self, answer: str, past: Iterable[PublishedEvent], last_id: str) -> None:
-        """Put an answer and past events before the live ones collected since `listen`."""
+        """Queue an answer, past events, and after them the live ones collected since `listen`."""
         with self._ready:
             wanted = self._filter or Filter()
-            live = [text for text in self._texts if _position(text) > position_of(last_id)]
-            head = [answer, *(event.text for event in past if wanted.wants(event))]
-            self._texts = deque([*head, *live])
-            self._room = self._max_waiting + len(head)
             self._after = position_of(last_id)
+            self._texts = deque([answer, *(event.text for event in past if wanted.wants(event))])
+            self._room = self._max_waiting + len(self._texts)
+            early, self._early = self._early or [], None
+            if self._has_gap:
+                self._texts.append(RESYNC)
+            for event in early:
+                self._offer(event)
             self._ready.notify()
 
     def mute(self) -> None:
         """Collect no more events."""
         with self._ready:
-            self._filter = None
+            self._filter = self._early = None
 
     def offer(self, event: PublishedEvent) -> None:
         """Queue a live event if it is wanted; too many waiting become one `resync_required`."""
         with self._ready:
-            wanted = self._filter
-            if wanted is None or event.position <= self._after or not wanted.wants(event):
-                return
-            if len(self._texts) >= self._room:
-                self._resync()
+            if self._early is None:
+                self._offer(event)
+            elif len(self._early) < self._max_waiting:
+                self._early.append(event)
             else:
-                self._texts.append(event.text)
+                self._early, self._has_gap = [event], True
             self._ready.notify()
 
     def resync(self) -> None:
         """Drop what waits and tell the client to read the state anew."""
         with self._ready:
-            if self._filter is not None:
+            if self._early is not None:
+                self._early, self._has_gap = [], True
+            elif self._filter is not None:
                 self._resync()
-                self._ready.notify()
+            self._ready.notify()
 
     def close(self) -> None:
         """Wake whoever takes, and end it."""
@@ -120,14 +126,18 @@ class Subscriber:
                 text = self._texts.popleft()
             yield text
 
+    def _offer(self, event: PublishedEvent) -> None:
+        wanted = self._filter
+        if wanted is None or event.position <= self._after or not wanted.wants(event):
+            return
+        if len(self._texts) >= self._room:
+            self._resync()
+        else:
+            self._texts.append(event.text)
+
     def _resync(self) -> None:
         self._texts = deque([RESYNC])
         self._room = self._max_waiting
-
-
-def _position(text: str) -> tuple[int, int]:
-    event_id: str = json.loads(text).get("id", "0-0")
-    return position_of(event_id)
 
 
 class FanOut:

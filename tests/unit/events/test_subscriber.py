@@ -52,6 +52,25 @@ def test_live_events_after_the_past_come_once() -> None:
     assert sent(subscriber) == ["subscribed", *(event(n).text for n in (2, 3, 4, 5, 6))]
 
 
+def test_live_events_wait_for_the_past() -> None:
+    subscriber = Subscriber()
+    subscriber.listen(Filter())
+    subscriber.offer(event(2))
+    assert sent(subscriber) == []
+    subscriber.listen(Filter())
+    subscriber.offer(event(2))
+    subscriber.begin("subscribed", [event(1), event(2)], "2-0")
+    assert sent(subscriber) == ["subscribed", event(1).text, event(2).text]
+
+
+def test_a_gap_told_before_the_past_is_there_is_told_after_it() -> None:
+    subscriber = Subscriber()
+    subscriber.listen(Filter())
+    subscriber.resync()
+    subscriber.begin("subscribed", [event(1)], "1-0")
+    assert sent(subscriber) == ["subscribed", event(1).text, RESYNC]
+
+
 def test_filters_hold_for_the_past_and_for_live_events() -> None:
     wanted = Filter(frozenset({"a"}), frozenset({"agent:started", "scheduler:status"}))
     subscriber = Subscriber()
