@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import sys
 import threading
@@ -49,7 +50,7 @@ class AgentProcess:
             self._pipe.close()
             _live(theirs, parent, self._claim, self._agents)
         theirs.close()
-        self._guard = _Guard(self._pid)
+        self._guard = _Guard(self._pid, silence_seconds=_SILENCE * self._claim.lease_ms / 1000)
 
     def receive(self, timeout: float) -> Iterator[Message]:
         """Messages that are there, waiting at most `timeout` seconds for the first."""
@@ -82,47 +83,82 @@ class AgentProcess:
             return f"The agent's process was ended by {signal.Signals(-code).name}."
         return f"The agent's process exited with status {code} before the agent returned."
 
-    def end(self) -> None:
-        """Kill the process and all that it started, wherever they moved to."""
+    def end(self) -> bool:
+        """Kill the process and all that it started, wherever they moved to.
+
+        Returns:
+            Whether it was killed before, as its keeper was silent for nearly a lease.
+        """
         if self._status is None:
             _kill_group(self._pid)
             self._status = os.waitpid(self._pid, 0)[1]
-        self._guard.end()
+        was_cut_off = self._guard.end()
         while left := descendants(except_for=self._bystanders):
             kill_all(left)
         self._pipe.close()
+        return was_cut_off
 
 
 class _Guard:
-    """A process that kills an agent's process group once its keeper is gone.
+    """A process that kills an agent's process group once its keeper is gone, or silent too long.
 
-    The kernel ends the agent with its keeper, but not what the agent has started.
+    The kernel ends the agent with its keeper, but not what the agent has started. A keeper that
+    was frozen longer than its lease may find the session at work elsewhere when it wakes: by then
+    its own agent must be gone.
     """
 
-    def __init__(self, agent_pid: int) -> None:
+    def __init__(self, agent_pid: int, *, silence_seconds: float) -> None:
         theirs, self._ours = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._ours)
-            _guard(theirs, agent_pid)
+            _guard(theirs, agent_pid, silence_seconds)
         os.close(theirs)
+        self._is_over = threading.Event()
+        # A thread, as the keeper itself may wait long for a database that is away.
+        self._beating = threading.Thread(target=self._beat, args=(silence_seconds / 8,))
+        self._beating.daemon = True
+        self._beating.start()
 
-    def end(self) -> None:
-        """The keeper lives, and sees to the agent itself."""
+    def end(self) -> bool:
+        """The keeper lives, and sees to the agent itself.
+
+        Returns:
+            Whether the guard has killed the agent before.
+        """
+        self._is_over.set()
+        self._beating.join()
         os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         os.close(self._ours)
+        return status == _KILLED_FOR_SILENCE
+
+    def _beat(self, seconds: float) -> None:
+        while not self._is_over.wait(seconds):
+            try:
+                os.write(self._ours, b".")
+            except OSError:
+                return  # the guard has done its work
 
 
-def _guard(pipe: int, agent_pid: int) -> NoReturn:
+_SILENCE = 0.8
+"""The part of a lease for which a keeper may be silent."""
+
+_KILLED_FOR_SILENCE = 3
+
+
+def _guard(pipe: int, agent_pid: int, silence_seconds: float) -> NoReturn:
+    status = 1
     try:
         os.setsid()
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(signum, signal.SIG_IGN)
-        os.read(pipe, 1)  # nobody writes: it ends when the keeper does
-        os.killpg(agent_pid, signal.SIGKILL)
+        while select.select([pipe], [], [], silence_seconds)[0] and os.read(pipe, 64):
+            continue  # the keeper is there
+        status = _KILLED_FOR_SILENCE
+        _kill_group(agent_pid)
     finally:
-        os._exit(0)
+        os._exit(status)
 
 
 def _kill_group(pid: int) -> None:

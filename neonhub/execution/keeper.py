@@ -63,6 +63,7 @@ class Keeper:
     def run_session(self, session_id: str, attempt: int, worker: str) -> None:
         """Claim an attempt, run its agent and write its end; a copy finds it taken and ends."""
         reach("worker.job-taken")
+        began = time.monotonic()
         taken, outbox = claim(
             self.database, session_id, attempt=attempt, worker=worker, now=self.clock()
         )
@@ -71,10 +72,27 @@ class Keeper:
         if taken is None:
             logger.info("Session %s, attempt %d is not to be had.", session_id, attempt)
             return
+        if not self._is_still_ours(taken, began):
+            logger.warning("Session %s was given up before its agent began.", session_id)
+            return
         outcome = Watch(self, taken).run()
         reach("worker.agent-ended")
         if outcome is not None:
             self._finish(taken, outcome)
+
+    def _is_still_ours(self, taken: Claim, began: float) -> bool:
+        """Whether the lease holds; asked of the database if much of it may have passed."""
+        while time.monotonic() - began > taken.lease_ms / 3000:
+            began = time.monotonic()
+            try:
+                now = self.clock()
+                return renew(
+                    self.database, taken, progress=None, progress_message=None, now=now
+                ).is_mine
+            except DBAPIError as error:
+                logger.warning("Session %s waits: %s", taken.session_id, error)
+                time.sleep(taken.lease_ms / 2000)
+        return True
 
     def _finish(self, taken: Claim, outcome: Outcome) -> None:
         """Write the end, waiting for the database if it is away: a result is never run again."""
@@ -134,7 +152,8 @@ class Watch:
                     self._look_at = time.monotonic() + LOOK_SECONDS
                     self._look_after()
         finally:
-            self._process.end()
+            if self._process.end() and self._end is None and self._cause is None:
+                self._cause = AttemptEnd.HANDED_BACK  # a fault of this worker, not of the agent
         if self._is_ghost:
             return None
         self._progress.flush(now=self._keeper.clock())

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from neonhub.database import Database
 from neonhub.domain.states import SessionStatus
 from neonhub.execution.keeper import Keeper
 from neonhub.execution.session_manager import SessionManager
-from neonhub.models import AgentSession, Attempt, SessionEvent
+from neonhub.models import AgentSession, Attempt, Fleet, SessionEvent
 from neonhub.redis.keys import EVENTS_STREAM
 from tests.factories import add_agent, add_fleet, add_session, reload
 
@@ -229,6 +230,42 @@ def test_a_keeper_that_was_given_up_kills_its_agent_and_writes_nothing(bench: Be
         db.get_one(Attempt, (session.id, 1)).token = "another's"
     bench.finish(keeper)
     assert reload(bench.database, session).status == SessionStatus.RUNNING
+
+
+def set_lease(bench: Bench, milliseconds: int) -> None:
+    with bench.database.begin() as db:
+        db.get_one(Fleet, 1).lease_ms = milliseconds
+
+
+def test_a_frozen_keeper_s_agent_is_ended_before_another_begins(bench: Bench) -> None:
+    set_lease(bench, 1000)
+    session = bench.session("stubborn", {})
+    keeper = bench.start(session)
+    agent = psutil.Process(bench.agent_pid(keeper))
+    os.kill(keeper, signal.SIGSTOP)
+    bench.wait(lambda: agent.status() == psutil.STATUS_ZOMBIE)
+    os.kill(keeper, signal.SIGCONT)
+    bench.finish(keeper)
+    waiting = reload(bench.database, session)
+    assert (waiting.status, waiting.attempt, waiting.failures) == (SessionStatus.QUEUED, 2, 0)
+
+
+def test_no_agent_begins_once_a_slow_claim_was_given_up(bench: Bench, tmp_path: Path) -> None:
+    set_lease(bench, 600)
+    trace = tmp_path / "trace"
+    session = bench.session("recorder", {"path": str(trace)})
+    looks = count()
+
+    def clock() -> datetime:
+        if next(looks) == 0:
+            time.sleep(0.3)  # the claim takes half of its lease
+        else:
+            with bench.database.begin() as db:
+                db.get_one(Attempt, (session.id, 1)).token = "another's"
+        return utcnow()
+
+    bench.finish(bench.start(session, clock=clock))
+    assert not trace.exists()
 
 
 def test_a_worker_that_shuts_down_lets_a_short_agent_finish(bench: Bench) -> None:
