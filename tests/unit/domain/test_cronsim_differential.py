@@ -225,8 +225,7 @@ def questions(draw: st.DrawFn) -> Question:
     start = FIRST + timedelta(seconds=seconds)
     met = changes_of_years(zone)
     if met and draw(st.integers(0, 4)):
-        change: Change = draw(st.sampled_from(met))
-        start = change.at + timedelta(minutes=draw(st.integers(-1500, 1500)))
+        start = draw(st.sampled_from(met)).at + timedelta(minutes=draw(st.integers(-1500, 1500)))
     return Question(draw(expressions), zone, start)
 
 
