@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
@@ -128,7 +129,8 @@ class _Guard:
         """
         self._is_over.set()
         self._beating.join()
-        os.kill(self._pid, signal.SIGKILL)
+        with suppress(BrokenPipeError):
+            os.write(self._ours, _FAREWELL)
         status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         os.close(self._ours)
         return status == _KILLED_FOR_SILENCE
@@ -144,6 +146,7 @@ class _Guard:
 _SILENCE = 0.8
 """The part of a lease for which a keeper may be silent."""
 
+_FAREWELL = b"!"
 _KILLED_FOR_SILENCE = 3
 
 
@@ -153,8 +156,11 @@ def _guard(pipe: int, agent_pid: int, silence_seconds: float) -> NoReturn:
         os.setsid()
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(signum, signal.SIG_IGN)
-        while select.select([pipe], [], [], silence_seconds)[0] and os.read(pipe, 64):
-            continue  # the keeper is there
+        heard = b"."
+        while heard and select.select([pipe], [], [], silence_seconds)[0]:
+            heard = os.read(pipe, 64)
+            if heard.endswith(_FAREWELL):
+                os._exit(0)
         status = _KILLED_FOR_SILENCE
         _kill_group(agent_pid)
     finally:

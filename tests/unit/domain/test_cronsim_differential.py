@@ -224,7 +224,8 @@ def questions(draw: st.DrawFn) -> Question:
     seconds = draw(st.integers(0, int((LAST - FIRST).total_seconds())))
     start = FIRST + timedelta(seconds=seconds)
     met = changes_of_years(zone)
-    if met and draw(st.integers(0, 4)):
+    is_near = draw(st.integers(0, 4)) > 0
+    if met and is_near:
         start = draw(st.sampled_from(met)).at + timedelta(minutes=draw(st.integers(-1500, 1500)))
     return Question(draw(expressions), zone, start)
 
