@@ -192,12 +192,28 @@ def prepare_folders(settings: Settings) -> None:
     """Make the folders that data goes into, for their owner alone, and see that they take it.
 
     Raises:
-        ConfigError: One of them cannot be written.
+        ConfigError: One of them cannot be written, or DATABASE_URL names a file of another kind.
     """
     _prepare_folder("NEONHUB_DATA_DIR", settings.data_dir)
     file = database_urls.sqlite_file(settings.database_url)
-    if file is not None and file.parent != settings.data_dir:
+    if file is None:
+        return
+    if file.parent != settings.data_dir:
         _prepare_folder("DATABASE_URL", file.parent)
+    if not _may_be_sqlite(file):
+        raise ConfigError(
+            f"DATABASE_URL names the file '{file}': it must be one that SQLite wrote, or a new one."
+        )
+
+
+def _may_be_sqlite(file: Path) -> bool:
+    """Whether a file is new, or begins as https://sqlite.org/fileformat2.html says."""
+    if not file.exists():
+        return True
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(16) in (b"", b"SQLite format 3\0")
 
 
 def _prepare_folder(name: str, folder: Path) -> None:

@@ -13,7 +13,7 @@ from neonhub.observability.log_lines import line_formatter
 from neonhub.process import die_with_parent
 
 workers = 1
-worker_class = "gevent"
+worker_class = "neonhub.api.web_worker.WebWorker"
 timeout = 60
 graceful_timeout = 2
 keepalive = 5

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,26 @@ def test_a_part_that_dies_comes_back(shared: RunningSystem, module: str) -> None
         lambda: shared.logged.count("starts again") + shared.logged.count("SIGKILL") > deaths
     )
     wait_until(lambda: shared.get("/readyz").status_code == 200)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "code"),
+    [
+        ("GET /api/agents?q=" + "x" * 9000 + " HTTP/1.1", 414),
+        ("GET /api/agents HTTP/1.1\r\nX-Long: " + "x" * 9000, 431),
+        ("GET /api/agents HTTP/1.1\r\nBad Header: 1", 400),
+        ("nonsense", 400),
+    ],
+)
+def test_what_is_no_http_is_refused_in_the_shape_of_all_errors(
+    shared: RunningSystem, request_line: str, code: int
+) -> None:
+    with socket.create_connection(("127.0.0.1", int(shared.env["PORT"])), timeout=10) as raw:
+        raw.sendall(f"{request_line}\r\nHost: localhost\r\n\r\n".encode())
+        head, _, body = raw.makefile("rb").read().partition(b"\r\n\r\n")
+    error = json.loads(body)
+    assert head.startswith(f"HTTP/1.1 {code} ".encode())
+    assert (error["code"], sorted(error)) == (code, ["code", "message", "requestId", "status"])
 
 
 def test_a_port_in_use_is_one_line(shared: RunningSystem, tmp_path: Path) -> None:

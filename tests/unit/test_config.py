@@ -227,6 +227,24 @@ def test_a_database_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
         prepare_folders(settings)
 
 
+@pytest.mark.parametrize("content", [None, b"", b"SQLite format 3\0" + bytes(84)])
+def test_a_database_file_may_be_new_or_sqlite_s(tmp_path: Path, content: bytes | None) -> None:
+    settings = _settings(tmp_path)
+    if content is not None:
+        (tmp_path / "neonhub.db").write_bytes(content)
+    prepare_folders(settings)
+
+
+def test_a_database_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "neonhub.db").write_text("notes of mine")
+    with pytest.raises(ConfigError, match="DATABASE_URL names the file"):
+        prepare_folders(_settings(tmp_path))
+    (tmp_path / "neonhub.db").unlink()
+    (tmp_path / "neonhub.db").mkdir()
+    with pytest.raises(ConfigError, match="DATABASE_URL names the file"):
+        prepare_folders(_settings(tmp_path))
+
+
 def _settings(data_dir: Path) -> Settings:
     return load_settings({"NEONHUB_DATA_DIR": str(data_dir)})
 

@@ -117,7 +117,8 @@ function details(event, data) {
   if (event === "agent:completed") return `after ${data.durationMs} ms`;
   if (event === "scheduler:status") return data.paused ? `paused: ${data.reason || "no reason given"}` : "resumed";
   const again = data.willRetry ? `, again at ${new Date(data.nextAttemptAt).toLocaleTimeString()}` : "";
-  return `${data.status}${data.error ? `: ${data.error.message}` : ""}${again}`;
+  const reason = data.error ? `: ${data.error.message}` : "";
+  return `${data.status}${again ? reason.replace(/\.$/, "") : reason}${again}`;
 }
 
 function showState(text, isLive) {
