@@ -6,7 +6,7 @@ from neonhub.api.schemas.base import CamelSchema, Instant, json_object
 
 SLUG = r"[a-z0-9][a-z0-9-]{0,62}"
 _NAME = validate.Length(min=1, max=200)
-_NO_CONTROL = validate.Regexp(r"[^\x00-\x1f\x7f]+\Z", error="It holds control characters.")
+_NO_CONTROL = validate.Regexp(r"[^\x00-\x1f\x7f]*\Z", error="It holds control characters.")
 
 
 def _name(**options: object) -> fields.String:

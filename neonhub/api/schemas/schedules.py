@@ -108,7 +108,7 @@ class NamedScheduleBody(ScheduleFieldsSchema):
         load_default="default",
         validate=[
             validate.Length(min=1, max=100),
-            validate.Regexp(r"[^\x00-\x1f\x7f]+\Z", error="It holds control characters."),
+            validate.Regexp(r"[^\x00-\x1f\x7f]*\Z", error="It holds control characters."),
         ],
         metadata={"description": "Unique among the agent's schedules", "example": "nightly"},
     )
