@@ -15,6 +15,7 @@ from neonhub.environment import Reader, passwords_in
 from neonhub.errors import ConfigError
 
 DAY_MS = 86_400_000
+MIB = 1024 * 1024
 MIN_SECRET_LENGTH = 32
 
 _ENVIRONMENTS = {name: name for name in ("development", "test", "production")}
@@ -68,6 +69,17 @@ class Settings:
     """Without renewal for this long an attempt counts as lost."""
     pool_size: int
     """Workers of one pool."""
+
+    max_body_bytes: int
+    max_input_bytes: int
+    max_result_bytes: int
+    max_log_lines: int
+    """Of one attempt."""
+    max_log_line_bytes: int
+    max_events_per_second: int
+    """Progress of one session, in bursts twice as much."""
+    max_queued: int
+    """Sessions of one agent, backfill that waits left out."""
 
     sentry_dsn: str | None = field(repr=False)
     prometheus_port: int | None
@@ -149,6 +161,13 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         stop_grace_ms=read.integer("SCHEDULER_STOP_GRACE", 5000, 0, 600_000, "ms"),
         lease_ms=read.integer("SCHEDULER_LEASE", 15_000, 500, 600_000, "ms"),
         pool_size=read.integer("NEONHUB_POOL_SIZE", 5, 1, 256),
+        max_body_bytes=read.integer("NEONHUB_MAX_BODY_BYTES", MIB, 1024, 64 * MIB),
+        max_input_bytes=read.integer("NEONHUB_MAX_INPUT_BYTES", MIB, 2, 64 * MIB),
+        max_result_bytes=read.integer("NEONHUB_MAX_RESULT_BYTES", MIB, 2, 64 * MIB),
+        max_log_lines=read.integer("NEONHUB_MAX_LOG_LINES", 10_000, 1, 1_000_000),
+        max_log_line_bytes=read.integer("NEONHUB_MAX_LOG_LINE_BYTES", 16_384, 256, MIB),
+        max_events_per_second=read.integer("NEONHUB_MAX_EVENTS_PER_SECOND", 20, 1, 1000),
+        max_queued=read.integer("NEONHUB_MAX_QUEUED", 10_000, 1, 1_000_000),
         sentry_dsn=read.parsed(
             "SENTRY_DSN", _sentry_dsn, None, allowed="https://key@host/project", secret=True
         ),

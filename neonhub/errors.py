@@ -74,6 +74,12 @@ class VersionMismatch(NeonHubError):
     status_code = 412
 
 
+class QueueFull(NeonHubError):
+    """As many sessions of the agent wait as are allowed; try again later."""
+
+    status_code = 429
+
+
 class DependencyAway(NeonHubError):
     """A dependency does not answer; try again shortly."""
 

@@ -135,6 +135,15 @@ class Chatty(BaseAgent):
         return {"messages": messages, "lines": lines}
 
 
+class Talker(BaseAgent):
+    """Logs one line, of `message` and `data`."""
+
+    kind = "talker"
+
+    def execute_impl(self, config: dict[str, Any]) -> None:
+        self.log_event("talk", config["message"], config["data"])
+
+
 class Unserialisable(BaseAgent):
     """Returns what JSON cannot hold."""
 

@@ -16,6 +16,10 @@ class ResultNotSerialisable(NonRetryableError):
     """The agent returned something that JSON cannot hold."""
 
 
+class ResultTooLarge(NonRetryableError):
+    """The agent returned more than is kept."""
+
+
 class UnknownKind(InvalidInput):
     """No agent class has this kind."""
 

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from neonhub.agents.errors import ResultNotSerialisable
+from neonhub.agents.errors import ResultNotSerialisable, ResultTooLarge
 
 MAX_DEPTH = 50
 _PLAIN = (str, int, float, bool, type(None))
@@ -24,6 +24,34 @@ def require_serialisable(result: Any) -> None:
         raise ResultNotSerialisable(
             f"The agent's result must be JSON-serialisable, but {reason}."
         ) from error
+
+
+def require_size(result: Any, limit: int) -> None:
+    """Check that an agent's result is small enough to be kept.
+
+    Args:
+        result: What `require_serialisable` has passed.
+        limit: Bytes of it as JSON.
+
+    Raises:
+        ResultTooLarge: It is larger.
+    """
+    size = len(
+        json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    )
+    if size > limit:
+        raise ResultTooLarge(
+            f"The agent's result has {size} bytes as JSON: at most {limit} are allowed "
+            "(NEONHUB_MAX_RESULT_BYTES)."
+        )
+
+
+def shortened(text: str, limit: int) -> str:
+    """A text cut to so many bytes of UTF-8, with … in place of its end."""
+    encoded = text.encode()
+    if len(encoded) <= limit:
+        return text
+    return encoded[: limit - 3].decode("utf-8", "ignore") + "…"
 
 
 def storable(value: Any, depth: int = 0) -> Any:

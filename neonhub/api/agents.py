@@ -109,7 +109,7 @@ class RunAgent(MethodView):
             }
         ],
     )
-    @blueprint.fails(*BODY_ERRORS, 404)
+    @blueprint.fails(*BODY_ERRORS, 404, 429)
     def post(self, body: dict[str, Any], agent_id: str) -> Any:
         """Run an agent now
 

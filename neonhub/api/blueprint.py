@@ -30,13 +30,15 @@ _MEANING = {
     404: "There is no such thing.",
     409: "The present state does not allow this.",
     412: "The `If-Match` version is not the current one.",
-    413: "The body is over 1 MiB.",
+    413: "The body is larger than NEONHUB_MAX_BODY_BYTES, by default 1 MiB.",
     415: "The body is not `application/json`.",
     422: "A field is wrong; `errors` says which.",
+    429: "As many sessions of the agent wait as NEONHUB_MAX_QUEUED allows; try again later.",
     500: "A fault in NeonHub; the log has it under `requestId`.",
     503: "The database or Redis is away; `Retry-After` says when to try again.",
 }
-_HEADERS = {503: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}}
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
+_HEADERS = {429: _RETRY_AFTER, 503: _RETRY_AFTER}
 
 
 class UnkeepableBody(json.JSONDecodeError):

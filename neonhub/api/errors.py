@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, g, jsonify
+from flask import Response, current_app, g, jsonify
 from flask_smorest import Api as SmorestApi
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -20,11 +20,12 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = "2"
 
+_TRY_AGAIN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _SENTENCES = {
     400: "The body is not valid JSON.",
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
-    413: "The body is larger than 1 MiB.",
+    413: "The body is larger than {limit} bytes (NEONHUB_MAX_BODY_BYTES).",
     415: "The body must be application/json.",
     500: "Something went wrong in NeonHub; its log has the details under this requestId.",
 }
@@ -75,7 +76,7 @@ def error_response(code: int, message: str, errors: Mapping[str, Any] | None = N
         payload["errors"] = errors
     response = jsonify(payload)
     response.status_code = code
-    if code == HTTPStatus.SERVICE_UNAVAILABLE:
+    if code in _TRY_AGAIN:
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
     return response
 
@@ -105,7 +106,8 @@ def _sentence(code: int, fields: Mapping[str, Any] | None, error: HTTPException)
             return str(sentences[0]) if field == "_schema" else f"{field}: {sentences[0]}"
     if isinstance(cause := getattr(error, "exc", None), UnkeepableBody):
         return cause.msg
-    return _SENTENCES.get(code, str(error.description or HTTPStatus(code).phrase))
+    sentence = _SENTENCES.get(code) or str(error.description or HTTPStatus(code).phrase)
+    return sentence.replace("{limit}", str(current_app.config["MAX_CONTENT_LENGTH"]))
 
 
 def _flat(found: Any) -> dict[str, list[str]]:

@@ -13,8 +13,7 @@ from neonhub.api.origin import is_allowed, is_known_host, is_known_origin
 from neonhub.config import Settings
 from neonhub.ids import new_id
 
-MAX_BODY_BYTES = 1024 * 1024
-MAX_BODY_READ = 8 * MAX_BODY_BYTES
+MAX_BODY_READ = 8 * 1024 * 1024
 """Of a body that is refused."""
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 _WRITES = {"POST", "PUT", "PATCH"}
@@ -26,7 +25,7 @@ _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 
 def guard(app: Flask, settings: Settings) -> None:
     """Check every request before its view, and complete every answer after it."""
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
 
     @app.before_request
     def check() -> Response | None:

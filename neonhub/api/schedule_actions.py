@@ -93,7 +93,7 @@ class RunNow(MethodView):
 
     @blueprint.response(202, SessionSchema, description="The session")
     @blueprint.doc(operationId="runSchedule")
-    @blueprint.fails(404, 409)
+    @blueprint.fails(404, 409, 429)
     def post(self, schedule_id: str) -> Any:
         """Run a schedule now
 

@@ -85,7 +85,7 @@ class RetrySession(MethodView):
 
     @blueprint.response(202, SessionSchema, description="The new session")
     @blueprint.doc(operationId="retrySession")
-    @blueprint.fails(404, 409)
+    @blueprint.fails(404, 409, 429)
     def post(self, session_id: str) -> Any:
         """Retry a session
 

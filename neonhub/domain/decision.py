@@ -32,6 +32,7 @@ class DueSchedule:
     active: int = 0  # sessions that run, retry or wait, held ones included
     waiting: int = 0  # those of them held for overlap
     catching_up: int = 0  # those of them held for catching up
+    room: int | None = None  # how many more sessions of its agent may wait; None: any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class _Deciding:
         self.run_count = due.run_count
         self.skip_next = due.skip_next
         self.replace = False
+        self.room = due.room
 
     def decide(self, max_rows: int) -> Decision:
         if self._is_exhausted():
@@ -183,7 +185,7 @@ class _Deciding:
         for tick in ticks:
             if self._is_exhausted():
                 break
-            if catching_up and self.due.overlap is not Overlap.ALLOW:
+            if catching_up and self.due.overlap is not Overlap.ALLOW and self.room != 0:
                 is_first = tick == ticks[0] and self.due.active == 0
                 self._queue(tick, None if is_first else HoldReason.CATCH_UP)
             else:
@@ -191,7 +193,9 @@ class _Deciding:
 
     def _apply_overlap(self, tick: datetime) -> None:
         overlap = self.due.overlap
-        if self.due.active == 0 or overlap is Overlap.ALLOW:
+        if self.room == 0:
+            self._row(tick, SessionStatus.SKIPPED, Reason.QUEUE_FULL)
+        elif self.due.active == 0 or overlap is Overlap.ALLOW:
             self._queue(tick, None)
         elif overlap is Overlap.REPLACE:
             self.replace = True
@@ -203,6 +207,7 @@ class _Deciding:
 
     def _queue(self, tick: datetime, hold: HoldReason | None) -> None:
         self.run_count += 1
+        self.room = self.room and self.room - 1
         self.rows.append(TickRow(tick, tick + self.jitter, SessionStatus.QUEUED, hold_reason=hold))
 
     def _share_all(self, status: SessionStatus, reason: Reason) -> None:

@@ -117,6 +117,7 @@ class Reason(StrEnum):
     REPLACED = "replaced"  # a newer tick replaced it
     AGENT_DELETED = "agent_deleted"  # its agent was deleted while it waited
     OVERLAP = "overlap"  # an earlier session of its schedule was active
+    QUEUE_FULL = "queue_full"  # as many sessions of its agent waited as are allowed
     PAUSED = "paused"  # its schedule, or the whole scheduler, was paused
     SKIPPED_BY_USER = "skip_next"  # a person skipped this one tick
     CATCH_UP = "catch_up"  # missed, and not chosen to be caught up

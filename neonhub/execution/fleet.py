@@ -20,6 +20,12 @@ def sync_fleet(database: Database, settings: Settings) -> None:
         "backoff_max_ms": settings.backoff_max_ms,
         "stop_grace_ms": settings.stop_grace_ms,
         "lease_ms": settings.lease_ms,
+        "max_input_bytes": settings.max_input_bytes,
+        "max_result_bytes": settings.max_result_bytes,
+        "max_log_lines": settings.max_log_lines,
+        "max_log_line_bytes": settings.max_log_line_bytes,
+        "max_events_per_second": settings.max_events_per_second,
+        "max_queued": settings.max_queued,
     }
     with database.begin() as db:
         fleet = db.get(Fleet, 1, with_for_update=True)

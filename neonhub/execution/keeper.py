@@ -12,10 +12,11 @@ from neonhub.agents import AgentManager
 from neonhub.clock import Clock, utcnow
 from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
-from neonhub.execution.agent_process import AgentProcess, Message
+from neonhub.execution.agent_process import AgentProcess
 from neonhub.execution.claims import Claim, claim
 from neonhub.execution.endings import Outcome, finish
 from neonhub.execution.leases import renew
+from neonhub.execution.reporter import Message
 from neonhub.execution.session_log import LogBuffer, ProgressFeed
 from neonhub.faults import reach
 from neonhub.redis.keys import STOP_PREFIX
@@ -145,6 +146,8 @@ class Watch:
             while self._end is None and not self._is_over():
                 for message in self._process.receive(self._look_at - time.monotonic()):
                     self._take(message)
+                    if time.monotonic() >= self._look_at:
+                        break  # however much the agent tells, it is looked after
                 if self._process.has_exited():
                     self._take_what_is_left()
                     break

@@ -16,13 +16,12 @@ from neonhub.models import SessionEvent
 
 logger = logging.getLogger(__name__)
 
-BURST = 50
-PER_SECOND = 20.0
-"""Progress is passed on at once up to `BURST` times, then this often; the newest wins."""
-
 
 class ProgressFeed:
-    """Passes progress on as it is made, and no faster than watchers can use it."""
+    """Passes progress on as it is made, and no faster than watchers can use it.
+
+    At once up to twice NEONHUB_MAX_EVENTS_PER_SECOND, then that often; the newest wins.
+    """
 
     def __init__(self, claim: Claim, redis: Redis) -> None:
         self.percent: float | None = None
@@ -30,7 +29,8 @@ class ProgressFeed:
         self._claim = claim
         self._redis = redis
         self._is_told = True
-        self._budget = float(BURST)
+        self._rate = claim.max_events_per_second
+        self._budget = float(2 * self._rate)
         self._refilled = time.monotonic()
 
     def take(self, percent: float, message: str, *, now: datetime) -> None:
@@ -60,7 +60,8 @@ class ProgressFeed:
 
     def _refill(self) -> None:
         now = time.monotonic()
-        self._budget = min(BURST, self._budget + (now - self._refilled) * PER_SECOND)
+        grown = self._budget + (now - self._refilled) * self._rate
+        self._budget = min(2.0 * self._rate, grown)
         self._refilled = now
 
     def _event(self, data: dict[str, Any], now: datetime) -> Event:

@@ -22,6 +22,7 @@ from neonhub.errors import (
 )
 from neonhub.execution.endings import lock_session
 from neonhub.execution.holds import has_active, next_push
+from neonhub.execution.limits import require_input_fits, require_room
 from neonhub.execution.new_session import new_session
 from neonhub.execution.outbox import Outbox
 from neonhub.execution.stops import stop
@@ -65,7 +66,8 @@ class SessionManager:
 
         Raises:
             AgentNotFound: No agent has this id.
-            InvalidInput: The key was used with another body.
+            InvalidInput: The key was used with another body, or the input is too large.
+            QueueFull: As many sessions of the agent wait as are allowed.
         """
         body_hash = _hash(input or {}, priority)
         try:
@@ -87,6 +89,8 @@ class SessionManager:
             agent = find_agent(db, agent_id)
             if key is not None and (known := _known(db, agent, key, body_hash, now)):
                 return known
+            require_input_fits(db, input)
+            require_room(db, agent)
             session = new_session(
                 agent,
                 trigger=Trigger.MANUAL,
@@ -188,6 +192,7 @@ class SessionManager:
             SessionNotFound: No session has this id.
             SessionNotRetryable: It is neither `FAILED` nor `STOPPED`.
             AgentNotFound: Its agent was deleted.
+            QueueFull: As many sessions of its agent wait as are allowed.
         """
         outbox, now = Outbox(), self._clock()
         with self._database.begin() as db:
@@ -199,6 +204,7 @@ class SessionManager:
             agent = db.get_one(Agent, old.agent_key)
             if agent.deleted_at is not None:
                 raise AgentNotFound(f"The agent of session {old.id} was deleted.")
+            require_room(db, agent)
             session = new_session(
                 agent,
                 trigger=Trigger.RETRY,

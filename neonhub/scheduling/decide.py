@@ -1,6 +1,7 @@
 """Decides the due ticks of a batch of schedules in one transaction."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +13,11 @@ from sqlalchemy.orm import Session
 from neonhub.domain.decision import Decision, DueSchedule, decide
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, HoldReason, Overlap, Priority, SessionStatus
+from neonhub.execution.fleet import get_fleet
 from neonhub.execution.holds import release_of_schedule
+from neonhub.execution.limits import queued
 from neonhub.execution.outbox import Outbox
-from neonhub.models import AgentSession, Fleet, Schedule
+from neonhub.models import AgentSession, Schedule
 from neonhub.models.given_rows import given_rows
 from neonhub.redis.queues import Job
 from neonhub.scheduling.replacing import stop_replaced
@@ -80,6 +83,7 @@ def _lock(db: Session, schedule_ids: Sequence[str]) -> Sequence[Any]:
 
 _COLUMNS = (
     Schedule.id,
+    Schedule.agent_key,
     Schedule.priority,
     Schedule.cron_expression,
     Schedule.interval_seconds,
@@ -104,13 +108,17 @@ _COLUMNS = (
 def _decide_each(
     db: Session, due: Sequence[Any], decided: Decided, now: datetime
 ) -> dict[str, Decision]:
-    is_paused = db.scalar(select(Fleet.paused_at)) is not None
+    fleet = get_fleet(db)
     active = _active(db, [row.id for row in due])
+    waiting = Counter(queued(db, [row.agent_key for row in due]))
     decisions: dict[str, Decision] = {}
     for row in due:
         try:
-            schedule = _due_schedule(row, active.get(row.id, _Active()), is_paused)
-            decisions[row.id] = decide(schedule, now)
+            room = max(0, fleet.max_queued - waiting[row.agent_key])
+            is_paused = fleet.paused_at is not None
+            schedule = _due_schedule(row, active.get(row.id, _Active()), is_paused, room)
+            decision = decisions[row.id] = decide(schedule, now)
+            waiting[row.agent_key] += decision.run_count - row.run_count
         except Exception as error:
             logger.exception("Set aside: %s", error, extra={"schedule_id": row.id})
             decided.set_aside.add(row.id)
@@ -139,7 +147,7 @@ def _active(db: Session, schedule_ids: Sequence[str]) -> dict[str, _Active]:
     }
 
 
-def _due_schedule(row: Any, active: _Active, is_paused: bool) -> DueSchedule:
+def _due_schedule(row: Any, active: _Active, is_paused: bool, room: int) -> DueSchedule:
     return DueSchedule(
         id=row.id,
         recurrence=Recurrence(
@@ -163,6 +171,7 @@ def _due_schedule(row: Any, active: _Active, is_paused: bool) -> DueSchedule:
         active=active.all,
         waiting=active.waiting,
         catching_up=active.catching_up,
+        room=room,
     )
 
 

@@ -10,6 +10,7 @@ from neonhub.database import Database
 from neonhub.domain.states import HoldReason, Overlap, Priority, Trigger
 from neonhub.errors import Conflict
 from neonhub.execution.holds import next_push, release_of_schedule
+from neonhub.execution.limits import require_room
 from neonhub.execution.new_session import new_session
 from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession, Schedule
@@ -27,10 +28,12 @@ def run_schedule(
     Raises:
         ScheduleNotFound: No schedule has this id.
         Conflict: Its overlap policy refuses another session at present.
+        QueueFull: As many sessions of its agent wait as are allowed.
     """
     outbox = Outbox()
     with database.begin() as db:
         schedule = find_schedule(db, schedule_id, lock=True)
+        require_room(db, schedule.agent)
         session = new_session(
             schedule.agent,
             trigger=Trigger.MANUAL,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from neonhub.domain.decision import TickRow, give_up_due
 from neonhub.domain.jitter import jitter_for
 from neonhub.domain.validation import ScheduleFields
+from neonhub.execution.limits import require_input_fits
 from neonhub.ids import new_id
 from neonhub.models import Agent, AgentSession, Schedule, ScheduleVersion
 from neonhub.models.session import DECIDED
@@ -44,6 +45,7 @@ def insert_schedule(
         sqlalchemy.exc.IntegrityError: The agent has a schedule of this name.
     """
     checked = check_body(body, now=now, default_max_retries=max_retries)
+    require_input_fits(db, checked.input)
     schedule = Schedule(id=new_id(), agent=agent, name=name, version=1, created_at=now)
     schedule.run_count = 0
     schedule.skip_next = False
@@ -70,6 +72,7 @@ def edit_schedule(
         sqlalchemy.exc.IntegrityError: The agent has another schedule of this name.
     """
     checked = check_body(body, now=now, default_max_retries=max_retries, stored=schedule)
+    require_input_fits(db, checked.input)
     before = fields_of_schedule(schedule)
     if is_same(before, checked) and name == schedule.name:
         return False

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from neonhub.database import Database
+from neonhub.models import Fleet
 from neonhub.redis.connect import connect
 from tests.integration.api.conftest import Client, MakeClient
 
@@ -67,6 +68,25 @@ def test_json_that_is_no_object_is_422(client: Client, body: str) -> None:
 @pytest.mark.parametrize("type", ["text/plain", "application/x-www-form-urlencoded", ""])
 def test_another_type_is_415(client: Client, type: str) -> None:
     check_shape(send(client, "{}", type), 415)
+
+
+def test_what_may_not_wait_is_429_with_retry_after(client: Client) -> None:
+    with client.database.begin() as db:
+        db.get_one(Fleet, 1).max_queued = 1
+    path = "/api/agents/reporter/run"
+    assert client.post(path).status_code == 202
+    answer = client.post(path)
+    check_shape(answer, 429)
+    assert answer.headers["Retry-After"].isdigit()
+
+
+def test_the_limit_of_a_body_is_a_setting(make_client: MakeClient) -> None:
+    client = make_client(NEONHUB_MAX_BODY_BYTES="2000")
+    answer = send(client, '{"id": "' + "x" * 2000 + '"}')
+    check_shape(answer, 413)
+    assert answer.json["message"] == (
+        "The body is larger than 2000 bytes (NEONHUB_MAX_BODY_BYTES)."
+    )
 
 
 def test_a_body_over_a_mebibyte_is_413(client: Client) -> None:

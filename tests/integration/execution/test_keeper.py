@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -209,17 +209,21 @@ def test_what_the_agent_started_dies_with_a_killed_keeper(bench: Bench) -> None:
     bench.wait(lambda: not any(process.is_running() for process in started))
 
 
+def lease_of(bench: Bench, session: AgentSession) -> Any:
+    """Until when it is leased; None before it is claimed."""
+    with bench.database.read() as db:
+        attempt = db.get(Attempt, (session.id, 1))
+        return attempt and attempt.lease_until
+
+
 def test_the_lease_is_renewed_while_the_agent_runs(bench: Bench) -> None:
     session = bench.session("slow", {"seconds": 60, "steps": 6000})
     bench.start(session)
     bench.wait(lambda: bench.is_running(session))
 
-    def lease() -> datetime:
-        with bench.database.read() as db:
-            return db.get_one(Attempt, (session.id, 1)).lease_until
-
-    first = lease()
-    assert bench.wait(lambda: lease() > first)
+    first = lease_of(bench, session)
+    assert first is not None
+    assert bench.wait(lambda: lease_of(bench, session) > first)
 
 
 def test_a_keeper_that_was_given_up_kills_its_agent_and_writes_nothing(bench: Bench) -> None:
@@ -294,6 +298,44 @@ def test_an_agents_log_is_kept_in_order(bench: Bench) -> None:
     with bench.database.read() as db:
         rows = db.query(SessionEvent).filter_by(session_id=ended.id, event=None)
         assert [row.data["n"] for row in rows.order_by(SessionEvent.id)] == list(range(300))
+
+
+def test_a_log_too_long_ends_with_a_line_that_says_so(bench: Bench) -> None:
+    with bench.database.begin() as db:
+        db.get_one(Fleet, 1).max_log_lines = 3
+    bench.run("chatty", {"messages": 1, "lines": 100})
+    assert events(bench) == ["agent:started", "line", "line", "line", "log_full", "agent:completed"]
+
+
+def test_a_line_too_long_is_cut(bench: Bench) -> None:
+    with bench.database.begin() as db:
+        db.get_one(Fleet, 1).max_log_line_bytes = 256
+    bench.run("talker", {"message": "é" * 10_000, "data": {"a": "x" * 10_000}})
+    with bench.database.read() as db:
+        line = db.query(SessionEvent).where(SessionEvent.type == "talk").one()
+    assert (len(line.message.encode()), line.message[-1]) == (255, "…")
+    assert line.data == {"dropped": "10009 bytes: too much for NEONHUB_MAX_LOG_LINE_BYTES"}
+
+
+def test_a_result_too_large_fails_at_once_with_its_size(bench: Bench) -> None:
+    with bench.database.begin() as db:
+        db.get_one(Fleet, 1).max_result_bytes = 100
+    session = bench.run("echo", {"text": "x" * 100})
+    assert (session.status, session.failures, session.result) == (SessionStatus.FAILED, 1, None)
+    assert session.error is not None
+    assert session.error["type"] == "ResultTooLarge"
+    assert "111 bytes" in session.error["message"]
+
+
+def test_a_flood_of_progress_hinders_neither_lease_nor_stop(bench: Bench) -> None:
+    set_lease(bench, 1000)
+    session = bench.session("chatty", {"messages": 10**9})
+    keeper = bench.start(session)
+    began = bench.wait(lambda: lease_of(bench, session))
+    bench.wait(lambda: lease_of(bench, session) > began + timedelta(seconds=1))
+    bench.manager.stop(session.id)
+    bench.finish(keeper)
+    assert reload(bench.database, session).status == SessionStatus.STOPPED
 
 
 def test_an_error_no_database_can_hold_as_it_is_still_ends_its_session(bench: Bench) -> None:

@@ -1,0 +1,59 @@
+"""What a session may bring with it, and how many of an agent may wait."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from neonhub.domain.states import HoldReason, SessionStatus
+from neonhub.errors import InvalidInput, QueueFull
+from neonhub.models import Agent, AgentSession, Fleet
+
+
+def require_input_fits(db: Session, input: Mapping[str, Any]) -> None:
+    """Check the size of what is handed to an agent; nothing is refused before the fleet is set up.
+
+    Raises:
+        InvalidInput: It is larger than NEONHUB_MAX_INPUT_BYTES.
+    """
+    limit = db.scalar(select(Fleet.max_input_bytes))
+    size = len(json.dumps(input, ensure_ascii=False, separators=(",", ":")).encode())
+    if limit is not None and size > limit:
+        raise InvalidInput(
+            {
+                "input": [
+                    f"It has {size} bytes: at most {limit} are allowed (NEONHUB_MAX_INPUT_BYTES)."
+                ]
+            }
+        )
+
+
+def require_room(db: Session, agent: Agent) -> None:
+    """Check that one more session of an agent may wait.
+
+    Raises:
+        QueueFull: As many wait as NEONHUB_MAX_QUEUED allows.
+    """
+    limit = db.scalar(select(Fleet.max_queued))
+    if limit is not None and queued(db, [agent.key]).get(agent.key, 0) >= limit:
+        raise QueueFull(
+            f"{limit} sessions of agent {agent.slug!r} are queued, the most that "
+            "NEONHUB_MAX_QUEUED allows: wait until some have run, or stop them."
+        )
+
+
+def queued(db: Session, agent_keys: Iterable[int]) -> dict[int, int]:
+    """Count the queued sessions of agents by key, those held for a backfill left out."""
+    hold = AgentSession.hold_reason
+    query = (
+        select(AgentSession.agent_key, func.count())
+        .where(
+            AgentSession.agent_key.in_(sorted(set(agent_keys))),
+            AgentSession.status == SessionStatus.QUEUED,
+            or_(hold.is_(None), hold != HoldReason.BACKFILL),
+        )
+        .group_by(AgentSession.agent_key)
+    )
+    return {key: count for key, count in db.execute(query)}
