@@ -82,7 +82,7 @@ def test_an_input_too_large_is_refused_by_its_bytes(
     with pytest.raises(InvalidInput, match="It has 21 bytes: at most 20 are allowed"):
         manager.run_now(agent.slug, input={"text": "12345678é"})
     schedules = ScheduleManager(database, clock=lambda: NOW)
-    body = {"interval": "hourly", "input": {"text": "1234567890"}}
+    body = {"interval": "every hour", "input": {"text": "1234567890"}}
     with pytest.raises(InvalidInput, match="NEONHUB_MAX_INPUT_BYTES"):
         schedules.create_schedule(agent.slug, body)
     assert schedules.get_agent_schedules(agent.slug) == []
