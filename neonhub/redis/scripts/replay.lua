@@ -5,7 +5,7 @@
 -- ARGV[2]  and number
 --
 -- Returns {1, the newest id, {events}}, or {0} where a gap can't be ruled out: the id is older than
--- what is kept, newer than what there is, or from before Redis was emptied.
+-- what is kept, newer than what there is, or was lost when Redis was emptied or fell back.
 
 local stream = KEYS[1]
 local after_ms, after_n = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -35,6 +35,10 @@ local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
 if not first then return {0} end
 local precedes = before(after_ms, after_n, first[1])
 if precedes and not (from_start and added == length) then return {0} end
+if not precedes then
+  local id = ARGV[1] .. '-' .. ARGV[2]
+  if #redis.call('XRANGE', stream, id, id) == 0 then return {0} end
+end
 
 local events = {}
 local entries = redis.call('XRANGE', stream, '(' .. ARGV[1] .. '-' .. ARGV[2], '+')

@@ -66,6 +66,14 @@ def test_after_redis_was_emptied_nothing_can_be_replayed(redis_connection: Redis
     assert found is None
 
 
+def test_an_event_that_redis_lost_cannot_be_resumed_from(redis_connection: Redis) -> None:
+    kept, lost = publish(redis_connection, [event(1), event(2)])
+    redis_connection.xdel(EVENTS_STREAM, lost)
+    publish(redis_connection, [event(2), event(3)])
+    assert replay(redis_connection, lost) is None
+    assert numbers(replay(redis_connection, kept)) == [2, 3]
+
+
 def test_what_was_trimmed_cannot_be_replayed(redis_connection: Redis) -> None:
     ids = publish(redis_connection, [event(n) for n in range(10)])
     redis_connection.xtrim(EVENTS_STREAM, maxlen=5, approximate=False)
