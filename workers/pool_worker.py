@@ -15,7 +15,7 @@ from rq.job import Job
 from neonhub.domain.states import QUEUES
 from neonhub.redis.queues import ENTRY_POINT
 from workers.jobs import hooks
-from workers.serializer import PlainSerializer
+from workers.plain import PlainJob, PlainSerializer
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +40,12 @@ class PoolWorker(SimpleWorker):
     """Seconds between two tries while Redis is away; RQ goes up to a minute."""
 
     def __init__(self, connection: Redis) -> None:
+        plain: dict[str, Any] = {"job_class": PlainJob, "serializer": PlainSerializer}
         super().__init__(
-            [Queue(name, connection=connection, serializer=PlainSerializer) for name in QUEUES],
+            [Queue(name, connection=connection, **plain) for name in QUEUES],
             name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
             connection=connection,
-            serializer=PlainSerializer,
+            **plain,
             worker_ttl=WORKER_TTL_SECONDS,
         )
         self._beaten = time.monotonic()
