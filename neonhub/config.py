@@ -70,6 +70,8 @@ class Settings:
     pool_size: int
     """Workers of one pool."""
 
+    max_memory_bytes: int | None
+    """Of one agent's process; None: no limit."""
     max_body_bytes: int
     max_input_bytes: int
     max_result_bytes: int
@@ -161,6 +163,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         stop_grace_ms=read.integer("SCHEDULER_STOP_GRACE", 5000, 0, 600_000, "ms"),
         lease_ms=read.integer("SCHEDULER_LEASE", 15_000, 500, 600_000, "ms"),
         pool_size=read.integer("NEONHUB_POOL_SIZE", 5, 1, 256),
+        max_memory_bytes=read.optional_integer("NEONHUB_MAX_MEMORY_BYTES", 64 * MIB, 2**50),
         max_body_bytes=read.integer("NEONHUB_MAX_BODY_BYTES", MIB, 1024, 64 * MIB),
         max_input_bytes=read.integer("NEONHUB_MAX_INPUT_BYTES", MIB, 2, 64 * MIB),
         max_result_bytes=read.integer("NEONHUB_MAX_RESULT_BYTES", MIB, 2, 64 * MIB),

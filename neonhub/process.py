@@ -2,10 +2,12 @@
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -30,6 +32,20 @@ def die_with_parent(parent_pid: int, signum: int = signal.SIGKILL) -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
     if os.getppid() != parent_pid:
         os._exit(1)
+
+
+def limit_memory(limit_bytes: int | None) -> None:
+    """Let this process fail alone when it takes too much memory; call it in the fresh child.
+
+    Where memory runs out for all, the kernel's killer takes this process first (Linux only).
+
+    Args:
+        limit_bytes: Of its own data; None: no limit. A Python process gets a MemoryError there.
+    """
+    if limit_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def is_alive(pid: int) -> bool:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -142,6 +143,28 @@ class Talker(BaseAgent):
 
     def execute_impl(self, config: dict[str, Any]) -> None:
         self.log_event("talk", config["message"], config["data"])
+
+
+class Glutton(BaseAgent):
+    """Takes memory until there is no more."""
+
+    kind = "glutton"
+
+    def execute_impl(self, config: dict[str, Any]) -> NoReturn:
+        taken: list[bytearray] = []
+        while True:
+            taken.append(bytearray(16 * 1024 * 1024))
+
+
+class Printer(BaseAgent):
+    """Prints `megabytes` (100) to both of its outputs."""
+
+    kind = "printer"
+
+    def execute_impl(self, config: dict[str, Any]) -> None:
+        for _ in range(config.get("megabytes", 100) // 2):
+            print("x" * 1024 * 1024)
+            print("x" * 1024 * 1024, file=sys.stderr)
 
 
 class Unserialisable(BaseAgent):

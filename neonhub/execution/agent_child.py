@@ -13,7 +13,7 @@ from neonhub.agents.serialisable import require_size, storable_text
 from neonhub.domain.endings import AttemptEnd
 from neonhub.execution.claims import Claim
 from neonhub.execution.reporter import Message, PipeReporter
-from neonhub.process import die_with_parent
+from neonhub.process import die_with_parent, limit_memory
 
 MAX_TRACEBACK_CHARACTERS = 64 * 1024
 MAX_MESSAGE_CHARACTERS = 8 * 1024
@@ -28,6 +28,7 @@ def live(pipe: Connection, parent: int, claim: Claim, agents: AgentManager) -> N
     try:
         die_with_parent(parent)
         os.setsid()
+        limit_memory(claim.max_memory_bytes)
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM):
             signal.signal(signum, signal.SIG_DFL)
         reporter = PipeReporter(

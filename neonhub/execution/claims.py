@@ -31,6 +31,7 @@ class Claim:
     max_retries: int
     lease_ms: int
     stop_grace_ms: int
+    max_memory_bytes: int | None
     max_result_bytes: int
     max_log_lines: int
     max_log_line_bytes: int
@@ -130,6 +131,7 @@ def _claim_of(session: AgentSession, attempt: Attempt, fleet: Fleet, agent: Agen
         max_retries=session.max_retries,
         lease_ms=fleet.lease_ms,
         stop_grace_ms=fleet.stop_grace_ms,
+        max_memory_bytes=fleet.max_memory_bytes,
         max_result_bytes=fleet.max_result_bytes,
         max_log_lines=fleet.max_log_lines,
         max_log_line_bytes=fleet.max_log_line_bytes,

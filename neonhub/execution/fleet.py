@@ -20,6 +20,7 @@ def sync_fleet(database: Database, settings: Settings) -> None:
         "backoff_max_ms": settings.backoff_max_ms,
         "stop_grace_ms": settings.stop_grace_ms,
         "lease_ms": settings.lease_ms,
+        "max_memory_bytes": settings.max_memory_bytes,
         "max_input_bytes": settings.max_input_bytes,
         "max_result_bytes": settings.max_result_bytes,
         "max_log_lines": settings.max_log_lines,

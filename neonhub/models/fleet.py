@@ -26,6 +26,7 @@ class Fleet(Base):
     backoff_max_ms: Mapped[int]
     stop_grace_ms: Mapped[int]
     lease_ms: Mapped[int]
+    max_memory_bytes: Mapped[int | None] = mapped_column(BigKey)
     max_input_bytes: Mapped[int] = _limit(1_048_576)
     max_result_bytes: Mapped[int] = _limit(1_048_576)
     max_log_lines: Mapped[int] = _limit(10_000)

@@ -25,6 +25,7 @@ QUEUED = sa.text("status = 'QUEUED'")
 
 def upgrade() -> None:
     """Take this step."""
+    op.add_column("fleet", sa.Column("max_memory_bytes", sa.BigInteger()))
     for name, default in LIMITS.items():
         column = sa.Column(name, sa.Integer(), nullable=False, server_default=str(default))
         op.add_column("fleet", column)
@@ -40,5 +41,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take this step back."""
     op.drop_index("ix_sessions_queued", "sessions")
-    for name in reversed(LIMITS):
+    for name in (*reversed(LIMITS), "max_memory_bytes"):
         op.drop_column("fleet", name)

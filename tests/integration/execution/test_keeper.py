@@ -327,6 +327,14 @@ def test_a_result_too_large_fails_at_once_with_its_size(bench: Bench) -> None:
     assert "111 bytes" in session.error["message"]
 
 
+def test_an_agent_that_takes_too_much_memory_fails_alone(bench: Bench) -> None:
+    with bench.database.begin() as db:
+        db.get_one(Fleet, 1).max_memory_bytes = 1024**3
+    session = bench.run("glutton", max_retries=0)
+    assert session.status == SessionStatus.FAILED
+    assert session.error is not None and session.error["type"] == "MemoryError"
+
+
 def test_a_flood_of_progress_hinders_neither_lease_nor_stop(bench: Bench) -> None:
     set_lease(bench, 1000)
     session = bench.session("chatty", {"messages": 10**9})
