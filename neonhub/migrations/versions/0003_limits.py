@@ -25,7 +25,8 @@ QUEUED = sa.text("status = 'QUEUED'")
 
 def upgrade() -> None:
     """Take this step."""
-    op.add_column("fleet", sa.Column("max_memory_bytes", sa.BigInteger()))
+    number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.add_column("fleet", sa.Column("max_memory_bytes", number))
     for name, default in LIMITS.items():
         column = sa.Column(name, sa.Integer(), nullable=False, server_default=str(default))
         op.add_column("fleet", column)
