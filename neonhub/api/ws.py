@@ -1,6 +1,7 @@
 """The WebSocket `/ws`: what happens, as it happens."""
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,14 +15,19 @@ from redis.exceptions import RedisError
 from simple_websocket import ConnectionClosed, Server
 from wsproto.utilities import LocalProtocolError
 
+from neonhub.api import frame_socket
 from neonhub.api.errors import error_response
-from neonhub.events import NAMES, FanOut, Filter, Subscriber, newest_id, replay
+from neonhub.events import NAMES, FanOut, Filter, Flooded, Subscriber, newest_id, replay
 from neonhub.events.fanout import RESYNC
 
 PATH = "/ws"
 MAX_MESSAGE_BYTES = 64 * 1024
 PING_SECONDS = 25
+POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013
+MAX_UNREAD = 1000
+"""Messages of one client that wait to be answered before it counts as a flood."""
+
 MAX_LISTED = 1000
 """Agents or events one subscription may name."""
 
@@ -51,9 +57,16 @@ def register_ws(app: Flask, fanout: FanOut, redis: Redis, *, max_clients: int) -
 
     @app.before_request
     def refuse_others() -> Response | None:
-        if request.path != PATH or request.headers.get("Upgrade", "").lower() == "websocket":
+        if request.path != PATH:
             return None
-        return error_response(400, "This address takes WebSocket connections only.")
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return error_response(400, "This address takes WebSocket connections only.")
+        if not _is_handshake():
+            return error_response(
+                400, "The WebSocket handshake is not that of RFC 6455, version 13."
+            )
+        frame_socket.prepare(request.environ)
+        return None
 
     @Sock(app).route(PATH)  # type: ignore[untyped-decorator]
     def live(socket: Server) -> None:
@@ -61,6 +74,15 @@ def register_ws(app: Flask, fanout: FanOut, redis: Redis, *, max_clients: int) -
             socket.close(TRY_AGAIN_LATER, "too many clients")
             return
         Client(socket, fanout, redis).serve()
+
+
+def _is_handshake() -> bool:
+    key = request.headers.get("Sec-WebSocket-Key", "")
+    return (
+        request.method == "GET"
+        and request.headers.get("Sec-WebSocket-Version") == "13"
+        and re.fullmatch(r"[A-Za-z0-9+/]{22}==", key) is not None
+    )
 
 
 def close_all(code: int) -> None:
@@ -87,8 +109,11 @@ class Client:
         writer = threading.Thread(target=self._write, name="socket", daemon=True)
         writer.start()
         try:
-            while True:
+            while len(self._socket.input_buffer) <= MAX_UNREAD:
                 self._take(self._socket.receive())
+            self._refuse_flood()
+        except Flooded:
+            self._refuse_flood()
         except (ConnectionClosed, OSError):
             return
         finally:
@@ -96,11 +121,20 @@ class Client:
             self._subscriber.close()
             _open_sockets.discard(self._socket)
 
+    def _refuse_flood(self) -> None:
+        # One that takes nothing would not take the reason either.
+        if self._socket.sock.is_sending:
+            self._socket.sock.shut()
+        else:
+            self._socket.close(POLICY_VIOLATION, "too many messages")
+
     def _write(self) -> None:
-        with suppress(ConnectionClosed, OSError):
+        try:
             for text in self._subscriber:
                 self._socket.send(text)
                 self._fanout.sent += 1
+        except (ConnectionClosed, OSError):
+            return
 
     def _take(self, message: str | bytes) -> None:
         try:

@@ -25,7 +25,14 @@ RESYNC = json.dumps({"event": "resync_required"}, separators=(",", ":"))
 MAX_WAITING = 1000
 """Events that wait for one client before it is told to resync."""
 
+MAX_ANSWERS = 1000
+"""Answers that wait for one client before it counts as a flood."""
+
 RECONNECT_SECONDS = 0.5
+
+
+class Flooded(Exception):
+    """The client asks faster than it takes answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +61,19 @@ class Subscriber:
         self._after: tuple[int, int] = (0, 0)
         self._early: list[PublishedEvent] | None = None  # live ones, until the past is there
         self._has_gap = False  # among those
+        self._answers = 0  # since nothing waited
         self._is_closed = False
 
     def say(self, text: str) -> None:
-        """Queue an answer to this client alone."""
+        """Queue an answer to this client alone.
+
+        Raises:
+            Flooded: Too many wait already.
+        """
         with self._ready:
+            self._answers += 1
+            if self._answers > MAX_ANSWERS:
+                raise Flooded
             self._texts.append(text)
             self._room += 1
             self._ready.notify()
@@ -124,6 +139,8 @@ class Subscriber:
                 if self._is_closed:
                     return
                 text = self._texts.popleft()
+                if not self._texts:
+                    self._answers = 0
             yield text
 
     def _offer(self, event: PublishedEvent) -> None:

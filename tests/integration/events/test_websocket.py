@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -21,6 +22,7 @@ from neonhub.config import Settings, load_settings
 from neonhub.events import Event, FanOut, publish
 from neonhub.redis.connect import connect_blocking
 from neonhub.redis.embedded import EmbeddedServer
+from tests.e2e.raw_socket import RawSocket
 from tests.factories import NOW
 
 
@@ -197,6 +199,17 @@ def test_a_restart_closes_with_1001(url: str) -> None:
         watcher.say(action="ping")
         close_all(1001)
         assert watcher.close_code() == 1001
+
+
+def test_a_client_that_answers_no_ping_is_dropped(
+    redis_url: str, redis_connection: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neonhub.api.ws.PING_SECONDS", 0.1)
+    with serving(redis_url, redis_connection, max_clients=1) as url:
+        with RawSocket(urlsplit(url).port or 0) as half_open:
+            half_open.say(action="subscribe")
+            assert half_open.close_code() == 1008
+        wait(lambda: _has_room(url))
 
 
 def test_a_client_that_left_is_forgotten(redis_url: str, redis_connection: Redis) -> None:
