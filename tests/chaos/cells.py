@@ -179,4 +179,12 @@ def _locks() -> list[Cell]:
         with harness.locked_sqlite():
             time.sleep(3)
 
-    return [Cell(f"sqlite-locked-{moment}", moment, lock) for moment in MOMENTS]
+    def fill_disk(harness: Harness, load: Load) -> None:
+        with harness.full_disk():
+            time.sleep(3)
+
+    return [
+        Cell(f"{name}-{moment}", moment, inject)
+        for name, inject in (("sqlite-locked", lock), ("disk-full", fill_disk))
+        for moment in MOMENTS
+    ]

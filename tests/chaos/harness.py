@@ -1,5 +1,6 @@
 """A started system that faults are injected into, with what they need at hand."""
 
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -166,6 +167,26 @@ class Harness:
             connection = connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
             with connection.begin():
                 yield
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Let no process of the system write to a file, the server's excepted.
+
+        A server of Redis does not outlive what a limit on files does to it.
+        """
+        limited: list[psutil.Process] = []
+        for process in self.system.processes():
+            with suppress(psutil.NoSuchProcess):
+                if not _is("server", process):
+                    process.rlimit(psutil.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+                    limited.append(process)
+        try:
+            yield
+        finally:
+            for process in limited:
+                with suppress(psutil.NoSuchProcess):
+                    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+                    process.rlimit(psutil.RLIMIT_FSIZE, unlimited)
 
     def _restart_server(self) -> None:
         assert self._server is not None
