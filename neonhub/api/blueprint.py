@@ -2,13 +2,14 @@
 
 import json
 import re
-from http import HTTPStatus
+from math import isinf
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from flask import Request
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.core import missing
 from webargs.flaskparser import FlaskParser
+from werkzeug.http import HTTP_STATUS_CODES
 
 from neonhub.api.schemas.errors import ErrorSchema
 
@@ -37,8 +38,13 @@ _MEANING = {
     500: "A fault in NeonHub; the log has it under `requestId`.",
     503: "The database or Redis is away; `Retry-After` says when to try again.",
 }
-_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
-_HEADERS = {429: _RETRY_AFTER, 503: _RETRY_AFTER}
+LOCATION_HEADER = {
+    "Location": {"required": True, "schema": {"type": "string"}, "description": "Its address"}
+}
+RETRY_AFTER_HEADER = {
+    "Retry-After": {"required": True, "schema": {"type": "integer"}, "description": "Seconds"}
+}
+_HEADERS = {429: RETRY_AFTER_HEADER, 503: RETRY_AFTER_HEADER}
 
 
 class UnkeepableBody(json.JSONDecodeError):
@@ -56,7 +62,12 @@ class BodyParser(FlaskParser):
             return missing
         text = req.get_data(cache=True).decode("utf-8")
         try:
-            body = json.loads(text, parse_constant=_refuse_constant)
+            body = json.loads(
+                text,
+                parse_constant=_refuse_constant,
+                parse_float=_finite,
+                object_pairs_hook=_with_each_name_once,
+            )
             json.dumps(body, ensure_ascii=False).encode("utf-8")
         except json.JSONDecodeError:
             raise
@@ -73,6 +84,21 @@ class BodyParser(FlaskParser):
 
 def _unkeepable(sentence: str) -> UnkeepableBody:
     return UnkeepableBody(sentence, "{", 0)  # with an empty text it would pass for no body
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise _unkeepable("The body has a number too large to be kept.")
+    return number
+
+
+def _with_each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two values of one name, readers differ in which they take."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _unkeepable("The body has an object with the same name twice.")
+    return found
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -109,7 +135,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
                 view = self.alt_response(
                     code,
                     schema=ErrorSchema,
-                    description=f"{HTTPStatus(code).phrase}: {_MEANING[code]}",
+                    description=f"{HTTP_STATUS_CODES[code]}: {_MEANING[code]}",
                     headers=_HEADERS.get(code),
                     success=False,
                 )(view)

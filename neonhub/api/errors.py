@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from flask import Response, current_app, g, jsonify
@@ -11,6 +12,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
 from neonhub.api.blueprint import UnkeepableBody
 from neonhub.api.schemas.errors import ErrorSchema
@@ -19,6 +21,10 @@ from neonhub.errors import DatabaseAway, DependencyAway, InvalidInput, NeonHubEr
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = "2"
+MAX_SENTENCE = 500
+"""Characters; of a longer one the middle is left out."""
+MAX_FIELDS = 20
+"""Fields that an answer tells about; nobody reads about more at once."""
 
 _TRY_AGAIN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _SENTENCES = {
@@ -68,17 +74,30 @@ def error_response(code: int, message: str, errors: Mapping[str, Any] | None = N
     """
     payload: dict[str, Any] = {
         "code": code,
-        "status": HTTPStatus(code).phrase,
-        "message": message,
+        "status": HTTP_STATUS_CODES[code],
+        "message": _short(message),
         "requestId": g.get("request_id", ""),
     }
     if errors:
-        payload["errors"] = errors
+        payload["errors"] = {place: _shortened(fields) for place, fields in errors.items()}
     response = jsonify(payload)
     response.status_code = code
     if code in _TRY_AGAIN:
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
     return response
+
+
+def _shortened(fields: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    first = islice(fields.items(), MAX_FIELDS)
+    return {_short(name): [_short(sentence) for sentence in said] for name, said in first}
+
+
+def _short(text: str) -> str:
+    """One line, whatever a client sent is quoted in it."""
+    if len(text) > MAX_SENTENCE:
+        half = MAX_SENTENCE // 2
+        text = f"{text[:half]}…{text[-half:]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _of_ours(error: NeonHubError) -> Response:
@@ -106,7 +125,7 @@ def _sentence(code: int, fields: Mapping[str, Any] | None, error: HTTPException)
             return str(sentences[0]) if field == "_schema" else f"{field}: {sentences[0]}"
     if isinstance(cause := getattr(error, "exc", None), UnkeepableBody):
         return cause.msg
-    sentence = _SENTENCES.get(code) or str(error.description or HTTPStatus(code).phrase)
+    sentence = _SENTENCES.get(code) or str(error.description or HTTP_STATUS_CODES[code])
     return sentence.replace("{limit}", str(current_app.config["MAX_CONTENT_LENGTH"]))
 
 

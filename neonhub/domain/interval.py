@@ -8,6 +8,7 @@ from neonhub.domain.cron import InvalidSchedule
 
 MIN_SECONDS = 1.0
 MAX_SECONDS = 366 * 86_400.0 * 10
+MAX_TEXT = 100
 _UNIT_NAMES = {
     1: "s sec secs second seconds",
     60: "m min mins minute minutes",
@@ -16,8 +17,8 @@ _UNIT_NAMES = {
     604_800: "w week weeks",
 }
 _UNITS = {name: seconds for seconds, names in _UNIT_NAMES.items() for name in names.split()}
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]+)\s*")
 ALLOWED = '"every 30 minutes", "every day", "90s", "1h30m" or a number of seconds'
 
 
@@ -39,6 +40,8 @@ def parse_interval(value: object) -> float:
 
 
 def _parse_text(text: str) -> float:
+    if len(text) > MAX_TEXT:
+        raise InvalidSchedule(f"It may have at most {MAX_TEXT} characters.")
     lowered = text.strip().lower()
     rest = lowered.removeprefix("every").strip()
     if rest == lowered and _NUMBER.fullmatch(rest):

@@ -18,6 +18,10 @@ from neonhub.errors import InvalidInput
 DEFAULT_TIMEOUT_SECONDS = 600
 DEFAULT_CATCH_UP_WINDOW_SECONDS = 3600
 MAX_SECONDS = 366 * 86_400
+MAX_RETRIES = 100
+MAX_RUNS = 2**31 - 1
+FIRST_YEAR, LAST_YEAR = 1900, 9998
+"""Of instants that others are reckoned from; beyond lies the end of the calendar."""
 RECURRENCES = ("cron_expression", "interval", "run_at")
 
 
@@ -111,18 +115,18 @@ def _fields(check: _Check, default_max_retries: int) -> ScheduleFields:
         cron_expression=check.read("cron_expression", _cron),
         interval=check.fields.get("interval"),
         interval_seconds=check.read("interval", parse_interval),
-        run_at=check.read("run_at", _instant),
+        run_at=check.read("run_at", _instant_in_reach),
         timezone=check.read("timezone", _timezone, "UTC"),
         priority=check.read("priority", _one_of(Priority), Priority.NORMAL),
         enabled=check.read("enabled", _boolean, True),
         input=check.read("input", _object, {}),
-        max_retries=check.read("max_retries", _integer(0, 100), default_max_retries),
+        max_retries=check.read("max_retries", _integer(0, MAX_RETRIES), default_max_retries),
         timeout_seconds=check.read(
             "timeout_seconds", _integer(1, MAX_SECONDS), DEFAULT_TIMEOUT_SECONDS
         ),
-        start_at=check.read("start_at", _instant),
+        start_at=check.read("start_at", _instant_in_reach),
         end_at=check.read("end_at", _instant),
-        max_runs=check.read("max_runs", _integer(1, 2**31 - 1)),
+        max_runs=check.read("max_runs", _integer(1, MAX_RUNS)),
         jitter_seconds=check.read("jitter_seconds", _integer(0, MAX_SECONDS), 0),
         overlap=check.read("overlap", _one_of(Overlap), Overlap.SKIP),
         catch_up=check.read("catch_up", _one_of(CatchUp), CatchUp.LATEST),
@@ -206,6 +210,14 @@ def _instant(value: object) -> datetime:
     if value.tzinfo is None:
         raise InvalidSchedule(f"{value.isoformat()} has no zone; add Z or an offset.")
     return value.astimezone(UTC)
+
+
+def _instant_in_reach(value: object) -> datetime:
+    instant = _instant(value)
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        sentence = f"{_text(instant)} is outside the years {FIRST_YEAR} to {LAST_YEAR}."
+        raise InvalidSchedule(sentence)
+    return instant
 
 
 def _integer(low: int, high: int) -> Callable[[object], int]:

@@ -13,6 +13,7 @@ from neonhub.domain.decision import TickRow
 from neonhub.domain.jitter import jitter_for
 from neonhub.domain.occurrences import ticks_between
 from neonhub.domain.states import HoldReason, SessionStatus, Trigger
+from neonhub.domain.validation import FIRST_YEAR
 from neonhub.errors import InvalidInput
 from neonhub.execution.endings import tell_failed
 from neonhub.execution.holds import release_of_schedule
@@ -118,6 +119,8 @@ def _rows(
 ) -> list[TickRow]:
     if until <= since:
         raise InvalidInput({"to": ["It must be after from."]})
+    if since.year < FIRST_YEAR:
+        raise InvalidInput({"from": [f"It must not be before the year {FIRST_YEAR}."]})
     jitter = jitter_for(schedule.id, schedule.jitter_seconds)
     # What is not due yet, or not decided, belongs to the scheduler.
     end = min(until, now)

@@ -16,7 +16,7 @@ from neonhub.domain.description import describe
 from neonhub.domain.occurrences import shortest_distance, ticks_between
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import Overlap, Priority, SessionStatus
-from neonhub.domain.validation import ScheduleFields
+from neonhub.domain.validation import FIRST_YEAR, ScheduleFields
 from neonhub.errors import InvalidInput
 from neonhub.models import Agent, AgentSession, Schedule
 from neonhub.models.finding import find_agent
@@ -33,7 +33,7 @@ PAST_RUNS = 50
 
 _INSTANT = timedelta(microseconds=1)
 _FAR = timedelta(days=366 * 500)
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ def preview(
     since = since or now
     if since > _LATEST:
         raise InvalidInput({"from": [f"It must not be after the year {_LATEST.year}."]})
+    if since < _EARLIEST:
+        raise InvalidInput({"from": [f"It must not be before the year {FIRST_YEAR}."]})
     # Whoever looks at the past is not told that it is past.
     checked = check_body(body, now=min(now, since - _INSTANT), default_max_retries=max_retries)
     rec = checked.recurrence(anchor_of(checked, since))

@@ -62,6 +62,8 @@ class StrictInteger(fields.Integer):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
     ) -> int:
+        if isinstance(value, float) and value.is_integer():
+            return int(value)  # to JSON, 3.0 is the same number as 3
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValidationError(f"{value!r} is not a whole number.")
         return value

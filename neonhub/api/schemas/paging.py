@@ -1,10 +1,14 @@
 """Lists come in pages."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, fields, validate
+from marshmallow import EXCLUDE, ValidationError, fields, validate
 
 from neonhub.api.schemas.base import CamelSchema
+
+_DIGITS = re.compile(r"-?[0-9]{1,18}")
 
 
 class QuerySchema(CamelSchema):
@@ -16,15 +20,26 @@ class QuerySchema(CamelSchema):
         unknown = EXCLUDE
 
 
+class QueryInteger(fields.Integer):
+    """A number in plain digits; Python's own reading takes `1_0` and other scripts' digits too."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> int:
+        if not _DIGITS.fullmatch(str(value)):
+            raise ValidationError(f"{value!r} is not a whole number.")
+        return int(value)
+
+
 class PageQuery(QuerySchema):
     """Which page of a list."""
 
-    page = fields.Integer(
+    page = QueryInteger(
         load_default=1,
         validate=validate.Range(min=1, max=1_000_000),
         metadata={"description": "Page, from 1", "example": 1},
     )
-    page_size = fields.Integer(
+    page_size = QueryInteger(
         load_default=50,
         validate=validate.Range(min=1, max=100),
         metadata={"description": "Items on a page, 1 to 100", "example": 50},
