@@ -5,7 +5,7 @@ from typing import Any
 from flask import request, url_for
 from flask.views import MethodView
 
-from neonhub.api.blueprint import BODY_ERRORS, Blueprint
+from neonhub.api.blueprint import BODY_ERRORS, LOCATION_HEADER, Blueprint
 from neonhub.api.schemas.agents import AgentBody, AgentChanges, AgentSchema, RunBody
 from neonhub.api.schemas.paging import PageQuery, page_of
 from neonhub.api.schemas.sessions import SessionSchema
@@ -38,12 +38,7 @@ class Agents(MethodView):
         return services().agents.list(**query)
 
     @blueprint.arguments(AgentBody)
-    @blueprint.response(
-        201,
-        AgentSchema,
-        description="The agent",
-        headers={"Location": {"schema": {"type": "string"}, "description": "Its address"}},
-    )
+    @blueprint.response(201, AgentSchema, description="The agent", headers=LOCATION_HEADER)
     @blueprint.doc(operationId="createAgent")
     @blueprint.fails(*BODY_ERRORS, 409)
     def post(self, body: dict[str, Any]) -> Any:
@@ -66,7 +61,7 @@ class OneAgent(MethodView):
         """Read an agent"""
         return services().agents.get(agent_id)
 
-    @blueprint.arguments(AgentChanges)
+    @blueprint.arguments(AgentChanges, required=False)
     @blueprint.response(200, AgentSchema, description="The agent as it is now")
     @blueprint.doc(operationId="updateAgent")
     @blueprint.fails(*BODY_ERRORS, 404)
@@ -94,8 +89,8 @@ class OneAgent(MethodView):
 class RunAgent(MethodView):
     """Running an agent now."""
 
-    @blueprint.arguments(RunBody)
-    @blueprint.response(202, SessionSchema, description="The session")
+    @blueprint.arguments(RunBody, required=False)
+    @blueprint.response(202, SessionSchema, description="The session", headers=LOCATION_HEADER)
     @blueprint.doc(
         operationId="runAgent",
         parameters=[

@@ -23,6 +23,7 @@ from neonhub.api import (
 from neonhub.api.errors import Api
 from neonhub.api.guard import guard
 from neonhub.api.metrics import register_metrics
+from neonhub.api.schedule_id import ScheduleId
 from neonhub.api.services import Services
 from neonhub.api.ws import register_ws
 from neonhub.clock import Clock, utcnow
@@ -60,6 +61,7 @@ def create_app(
     app = Flask("neonhub", static_folder=None)
     # Flask's own redirects would answer with HTML.
     app.url_map.strict_slashes = False
+    app.url_map.converters["schedule_id"] = ScheduleId
     app.json.sort_keys = False  # type: ignore[attr-defined]
     kinds = AgentManager(settings.agent_modules)
     app.extensions["neonhub"] = Services(

@@ -25,6 +25,13 @@ def if_match() -> int | None:
     return int(number)
 
 
+ETAG_HEADER = {
+    "ETag": {
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "The version, for `If-Match`",
+    }
+}
 IF_MATCH_PARAMETER = {
     "in": "header",
     "name": "If-Match",

@@ -5,8 +5,8 @@ from typing import Any
 from flask import url_for
 from flask.views import MethodView
 
-from neonhub.api.blueprint import BODY_ERRORS, Blueprint
-from neonhub.api.etag import etag_of
+from neonhub.api.blueprint import BODY_ERRORS, LOCATION_HEADER, Blueprint
+from neonhub.api.etag import ETAG_HEADER, etag_of
 from neonhub.api.schedule_views import schedule_view
 from neonhub.api.schemas.scheduler import PauseBody
 from neonhub.api.schemas.schedules import ChangedSchema, FilterBody, ScheduleSchema
@@ -58,7 +58,7 @@ def _set_many_paused(body: dict[str, Any], paused: bool) -> dict[str, int]:
 class PauseMany(MethodView):
     """Pausing by filter."""
 
-    @blueprint.arguments(FilterBody)
+    @blueprint.arguments(FilterBody, required=False)
     @blueprint.response(200, ChangedSchema, description="How many were paused")
     @blueprint.doc(operationId="pauseSchedules")
     @blueprint.fails(*BODY_ERRORS)
@@ -75,7 +75,7 @@ class PauseMany(MethodView):
 class ResumeMany(MethodView):
     """Resuming by filter."""
 
-    @blueprint.arguments(FilterBody)
+    @blueprint.arguments(FilterBody, required=False)
     @blueprint.response(200, ChangedSchema, description="How many were resumed")
     @blueprint.doc(operationId="resumeSchedules")
     @blueprint.fails(*BODY_ERRORS)
@@ -91,7 +91,7 @@ class ResumeMany(MethodView):
 class RunNow(MethodView):
     """Running a schedule now."""
 
-    @blueprint.response(202, SessionSchema, description="The session")
+    @blueprint.response(202, SessionSchema, description="The session", headers=LOCATION_HEADER)
     @blueprint.doc(operationId="runSchedule")
     @blueprint.fails(404, 409, 429)
     def post(self, schedule_id: str) -> Any:
@@ -110,8 +110,8 @@ class RunNow(MethodView):
 class PauseOne(MethodView):
     """Pausing a schedule."""
 
-    @blueprint.arguments(PauseBody)
-    @blueprint.response(200, ScheduleSchema, description="The schedule")
+    @blueprint.arguments(PauseBody, required=False)
+    @blueprint.response(200, ScheduleSchema, description="The schedule", headers=ETAG_HEADER)
     @blueprint.doc(operationId="pauseSchedule")
     @blueprint.fails(*BODY_ERRORS, 404)
     def post(self, body: dict[str, Any], schedule_id: str) -> Any:
@@ -127,8 +127,8 @@ class PauseOne(MethodView):
 class ResumeOne(MethodView):
     """Resuming a schedule."""
 
-    @blueprint.arguments(PauseBody)
-    @blueprint.response(200, ScheduleSchema, description="The schedule")
+    @blueprint.arguments(PauseBody, required=False)
+    @blueprint.response(200, ScheduleSchema, description="The schedule", headers=ETAG_HEADER)
     @blueprint.doc(operationId="resumeSchedule")
     @blueprint.fails(*BODY_ERRORS, 404)
     def post(self, body: dict[str, Any], schedule_id: str) -> Any:
@@ -143,7 +143,7 @@ class ResumeOne(MethodView):
 class SkipNext(MethodView):
     """Skipping one tick."""
 
-    @blueprint.response(200, ScheduleSchema, description="The schedule")
+    @blueprint.response(200, ScheduleSchema, description="The schedule", headers=ETAG_HEADER)
     @blueprint.doc(operationId="skipNextTick")
     @blueprint.fails(404, 409)
     def post(self, schedule_id: str) -> Any:

@@ -29,13 +29,14 @@ blueprint = Blueprint(
     url_prefix="/api/schedules",
     description="The ticks of a schedule: to come, decided, to run again",
 )
+_EXAMPLE = {"cronExpression": "30 2 * * *", "timezone": "America/New_York", "count": 10}
 
 
 @blueprint.route("/preview")
 class Previewing(MethodView):
     """The ticks of a body."""
 
-    @blueprint.arguments(PreviewBody)
+    @blueprint.arguments(PreviewBody, example=_EXAMPLE)
     @blueprint.response(200, PreviewSchema, description="The ticks, oldest first")
     @blueprint.doc(operationId="previewSchedule")
     @blueprint.fails(*BODY_ERRORS, 404)

@@ -44,7 +44,7 @@ class Status(MethodView):
 class Pause(MethodView):
     """Pausing everything."""
 
-    @blueprint.arguments(PauseBody)
+    @blueprint.arguments(PauseBody, required=False)
     @blueprint.response(200, StatusSchema, description="The status")
     @blueprint.doc(operationId="pauseScheduler")
     @blueprint.fails(*BODY_ERRORS)

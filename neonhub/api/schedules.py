@@ -5,8 +5,8 @@ from typing import Any
 from flask import url_for
 from flask.views import MethodView
 
-from neonhub.api.blueprint import BODY_ERRORS, Blueprint
-from neonhub.api.etag import IF_MATCH_PARAMETER, etag_of, if_match
+from neonhub.api.blueprint import BODY_ERRORS, LOCATION_HEADER, Blueprint
+from neonhub.api.etag import ETAG_HEADER, IF_MATCH_PARAMETER, etag_of, if_match
 from neonhub.api.schedule_views import schedule_view, schedule_views
 from neonhub.api.schemas.paging import PageQuery, page_of
 from neonhub.api.schemas.schedules import (
@@ -22,8 +22,13 @@ from neonhub.models.page import Page
 blueprint = Blueprint("schedules", __name__, url_prefix="/api", description="When agents run")
 SchedulePage = page_of(ScheduleSchema, "SchedulePage")
 
-_ETAG = {"ETag": {"schema": {"type": "string"}, "description": "The version, for `If-Match`"}}
-_CREATED = {**_ETAG, "Location": {"schema": {"type": "string"}, "description": "Its address"}}
+_CREATED = {**ETAG_HEADER, **LOCATION_HEADER}
+_EXAMPLE = {
+    "cronExpression": "0 9 * * 1-5",
+    "timezone": "Europe/Berlin",
+    "input": {"topic": "solar"},
+    "maxRetries": 3,
+}
 
 
 def _answer(schedule: Schedule, created: bool = False) -> Any:
@@ -42,7 +47,7 @@ def _put(agent_id: str, body: dict[str, Any]) -> Any:
 class DefaultSchedule(MethodView):
     """The schedule named `default`."""
 
-    @blueprint.response(200, ScheduleSchema, description="The schedule", headers=_ETAG)
+    @blueprint.response(200, ScheduleSchema, description="The schedule", headers=ETAG_HEADER)
     @blueprint.doc(operationId="getAgentSchedule")
     @blueprint.fails(404)
     def get(self, agent_id: str) -> Any:
@@ -52,9 +57,9 @@ class DefaultSchedule(MethodView):
         """
         return _answer(services().schedules.get_agent_schedule(agent_id))
 
-    @blueprint.arguments(ScheduleFieldsSchema)
+    @blueprint.arguments(ScheduleFieldsSchema, example=_EXAMPLE)
     @blueprint.response(201, ScheduleSchema, description="Created", headers=_CREATED)
-    @blueprint.alt_response(200, schema=ScheduleSchema, description="Updated", headers=_ETAG)
+    @blueprint.alt_response(200, schema=ScheduleSchema, description="Updated", headers=ETAG_HEADER)
     @blueprint.doc(operationId="putAgentSchedule", parameters=[IF_MATCH_PARAMETER])
     @blueprint.fails(*BODY_ERRORS, 404, 412)
     def post(self, body: dict[str, Any], agent_id: str) -> Any:
@@ -67,7 +72,7 @@ class DefaultSchedule(MethodView):
         return _put(agent_id, body)
 
     @blueprint.response(204, description="It is gone")
-    @blueprint.doc(operationId="deleteAgentSchedule")
+    @blueprint.doc(operationId="deleteAgentSchedule", parameters=[IF_MATCH_PARAMETER])
     @blueprint.fails(404, 412)
     def delete(self, agent_id: str) -> None:
         """Remove an agent's schedule
@@ -95,9 +100,9 @@ class NamedSchedules(MethodView):
         views = schedule_views(services().database, found.items)
         return Page(views, found.page, found.page_size, found.total)
 
-    @blueprint.arguments(NamedScheduleBody)
+    @blueprint.arguments(NamedScheduleBody, example={"name": "nightly", **_EXAMPLE})
     @blueprint.response(201, ScheduleSchema, description="Created", headers=_CREATED)
-    @blueprint.alt_response(200, schema=ScheduleSchema, description="Updated", headers=_ETAG)
+    @blueprint.alt_response(200, schema=ScheduleSchema, description="Updated", headers=ETAG_HEADER)
     @blueprint.doc(operationId="putNamedSchedule", parameters=[IF_MATCH_PARAMETER])
     @blueprint.fails(*BODY_ERRORS, 404, 412)
     def post(self, body: dict[str, Any], agent_id: str) -> Any:
@@ -108,19 +113,21 @@ class NamedSchedules(MethodView):
         return _put(agent_id, body)
 
 
-@blueprint.route("/schedules/<schedule_id>")
+@blueprint.route("/schedules/<schedule_id:schedule_id>")
 class OneSchedule(MethodView):
     """One schedule by its id."""
 
-    @blueprint.response(200, ScheduleSchema, description="The schedule", headers=_ETAG)
+    @blueprint.response(200, ScheduleSchema, description="The schedule", headers=ETAG_HEADER)
     @blueprint.doc(operationId="getSchedule")
     @blueprint.fails(404)
     def get(self, schedule_id: str) -> Any:
         """Read a schedule"""
         return _answer(services().schedules.get_schedule(schedule_id))
 
-    @blueprint.arguments(ScheduleChanges(partial=True))
-    @blueprint.response(200, ScheduleSchema, description="The schedule now", headers=_ETAG)
+    @blueprint.arguments(
+        ScheduleChanges(partial=True), required=False, example={"priority": "HIGH"}
+    )
+    @blueprint.response(200, ScheduleSchema, description="The schedule now", headers=ETAG_HEADER)
     @blueprint.doc(operationId="updateSchedule", parameters=[IF_MATCH_PARAMETER])
     @blueprint.fails(*BODY_ERRORS, 404, 409, 412)
     def patch(self, changes: dict[str, Any], schedule_id: str) -> Any:

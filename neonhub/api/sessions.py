@@ -5,7 +5,7 @@ from typing import Any
 from flask import url_for
 from flask.views import MethodView
 
-from neonhub.api.blueprint import Blueprint
+from neonhub.api.blueprint import LOCATION_HEADER, Blueprint
 from neonhub.api.schemas.paging import PageQuery, page_of
 from neonhub.api.schemas.sessions import SessionEventSchema, SessionQuery, SessionSchema
 from neonhub.api.services import services
@@ -83,7 +83,7 @@ class StopSession(MethodView):
 class RetrySession(MethodView):
     """Retrying a session."""
 
-    @blueprint.response(202, SessionSchema, description="The new session")
+    @blueprint.response(202, SessionSchema, description="The new session", headers=LOCATION_HEADER)
     @blueprint.doc(operationId="retrySession")
     @blueprint.fails(404, 409, 429)
     def post(self, session_id: str) -> Any:

@@ -6,7 +6,7 @@ from flask import Response
 from flask.views import MethodView
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from neonhub.api.blueprint import Blueprint
+from neonhub.api.blueprint import RETRY_AFTER_HEADER, Blueprint
 from neonhub.api.metrics import registry
 from neonhub.api.readiness import readiness
 from neonhub.api.schemas.system import HealthSchema, ReadinessSchema
@@ -35,7 +35,12 @@ class Readiness(MethodView):
     """Readiness."""
 
     @blueprint.response(200, ReadinessSchema, description="Everything holds")
-    @blueprint.alt_response(503, schema=ReadinessSchema, description="Something does not hold")
+    @blueprint.alt_response(
+        503,
+        schema=ReadinessSchema,
+        description="Something does not hold",
+        headers=RETRY_AFTER_HEADER,
+    )
     @blueprint.doc(operationId="getReadiness")
     def get(self) -> Any:
         """Say whether work can be done

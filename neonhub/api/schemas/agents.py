@@ -21,7 +21,7 @@ def _kind(**options: object) -> fields.String:
 
 _CONFIG = {
     "description": "The settings of its class, checked by it",
-    "example": {"prompt": "Sum up the news on {topic}.", "topic": "batteries"},
+    "example": {"prompt": "Sum up the news on {topic}.", "variables": {"topic": "batteries"}},
 }
 
 

@@ -13,6 +13,7 @@ from neonhub.api.schemas.base import (
 )
 from neonhub.api.schemas.scheduler import PauseBody
 from neonhub.domain.states import CatchUp, Overlap, Priority, SessionStatus
+from neonhub.domain.validation import MAX_RETRIES, MAX_RUNS, MAX_SECONDS
 
 _INTERVAL: dict[str, Any] = {
     "description": 'Such as "every 30 minutes", "every day", "90s", "1h30m", or seconds; '
@@ -55,11 +56,21 @@ class ScheduleFieldsSchema(CamelSchema):
     )
     max_retries = StrictInteger(
         allow_none=True,
-        metadata={"description": "Starts after a failed one", "example": 3, "minimum": 0},
+        metadata={
+            "description": "Starts after a failed one",
+            "example": 3,
+            "minimum": 0,
+            "maximum": MAX_RETRIES,
+        },
     )
     timeout_seconds = StrictInteger(
         allow_none=True,
-        metadata={"description": "How long one attempt may run", "example": 600, "minimum": 1},
+        metadata={
+            "description": "How long one attempt may run",
+            "example": 600,
+            "minimum": 1,
+            "maximum": MAX_SECONDS,
+        },
     )
     start_at = Instant(
         allow_none=True,
@@ -71,7 +82,12 @@ class ScheduleFieldsSchema(CamelSchema):
     )
     max_runs = StrictInteger(
         allow_none=True,
-        metadata={"description": "Ticks that run, then it is done", "example": 10, "minimum": 1},
+        metadata={
+            "description": "Ticks that run, then it is done",
+            "example": 10,
+            "minimum": 1,
+            "maximum": MAX_RUNS,
+        },
     )
     jitter_seconds = StrictInteger(
         allow_none=True,
@@ -79,6 +95,7 @@ class ScheduleFieldsSchema(CamelSchema):
             "description": "Every tick moves later by the same amount, 0 to this",
             "example": 30,
             "minimum": 0,
+            "maximum": MAX_SECONDS,
         },
     )
     overlap = fields.String(
@@ -97,6 +114,7 @@ class ScheduleFieldsSchema(CamelSchema):
             "description": "How late a tick may be caught up",
             "example": 3600,
             "minimum": 0,
+            "maximum": MAX_SECONDS,
         },
     )
 

@@ -91,6 +91,38 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
             found = found[part]
 
 
+def test_only_a_body_that_is_needed_is_required(client: Client, document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        if name.startswith("post") and "requestBody" in operation and "{schedule_id}" not in name:
+            path = name.removeprefix("post ").replace("{agent_id}", "reporter")
+            answer = client.app.test_client().post(path)
+            assert (answer.status_code == 422) == operation["requestBody"]["required"], name
+
+
+def test_the_examples_can_be_tried(client: Client, document: dict[str, Any]) -> None:
+    """Swagger UI fills them in."""
+    for path in ("/api/agents/{agent_id}/schedule", "/api/agents/{agent_id}/schedules"):
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        answer = client.post(path.replace("{agent_id}", "reporter"), body["example"])
+        assert answer.status_code == 201, answer.json
+    body = document["paths"]["/api/schedules/preview"]["post"]["requestBody"]["content"]
+    example = body["application/json"]["example"]
+    assert client.post("/api/schedules/preview", example).status_code == 200
+
+
+def test_the_example_of_an_agent_can_be_tried(client: Client, document: dict[str, Any]) -> None:
+    fields = document["components"]["schemas"]["AgentBody"]["properties"]
+    body = {name: field["example"] for name, field in fields.items()}
+    assert client.post("/api/agents", body).status_code == 201
+
+
+@pytest.mark.parametrize("word", ["pause", "preview", "resume"])
+def test_a_call_beside_the_schedules_is_no_schedule(client: Client, word: str) -> None:
+    answer = client.get(f"/api/schedules/{word}")
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
 def _references(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         if isinstance(node.get("$ref"), str):
