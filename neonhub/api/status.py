@@ -34,8 +34,9 @@ def status(database: Database, redis: Redis) -> dict[str, Any]:
     carried, redis_fault = _try(lambda: _from_redis(redis), "Redis does not answer.")
     stored, carried = stored or _nothing_stored(), carried or _nothing_carried()
     schedulers: list[LiveScheduler] = carried["schedulers"]
+    fault = next((each.fault for each in schedulers if each.fault), None)
     lonely = None if schedulers else "No scheduler is alive."
-    state, reason = _state(stored, database_fault or redis_fault or lonely)
+    state, reason = _state(stored, database_fault or redis_fault or lonely or fault)
     busy: dict[str, str] = stored.pop("busy")
     workers = [
         {**worker, "session_id": busy.get(worker["name"])} for worker in carried.pop("workers")

@@ -69,6 +69,7 @@ class AgentScheduler:
         self._swept_at: datetime | None = None
         self._beaten_at: datetime | None = None
         self._check_ms = 0.0
+        self._fault: str | None = None
         self._stopping = threading.Event()
         self._schedules = ScheduleManager(
             database, redis=redis, clock=clock, max_retries=self._options.max_retries
@@ -88,9 +89,11 @@ class AgentScheduler:
             except Exception as error:
                 failures += 1
                 self._report(error, failures)
+                self._tell(_sentence(error))
                 self._stopping.wait(min(0.2 * failures, MAX_BACKOFF_SECONDS))
             else:
                 if failures:
+                    self._tell(None)
                     logger.info("The scheduler goes on.", extra={"scheduler": self.timers.name})
                 failures = 0
         self._end()
@@ -200,8 +203,13 @@ class AgentScheduler:
 
     def _beat(self, now: datetime) -> None:
         if self._beaten_at is None or abs(now - self._beaten_at) >= BEAT:
-            self._heartbeat.beat(now, self._check_ms)
+            self._heartbeat.beat(now, self._check_ms, self._fault)
             self._beaten_at = now
+
+    def _tell(self, fault: str | None) -> None:
+        """Have the next turn begin with a beat that says so."""
+        if fault != self._fault:
+            self._fault, self._beaten_at = fault, None
 
     def _report(self, error: Exception, failures: int) -> None:
         """Say it once, not at every try."""
@@ -220,3 +228,13 @@ class AgentScheduler:
             self._heartbeat.end()
         self.timers.stop_listening()
         logger.info("The scheduler has ended.", extra={"scheduler": self.timers.name})
+
+
+def _sentence(error: Exception) -> str:
+    """What the status says while a scheduler can't work."""
+    if isinstance(error, DBAPIError):
+        reason = str(error.orig).strip().splitlines() or ["no message"]
+        return f"A scheduler waits for the database: {reason[0]}."
+    if isinstance(error, RedisError):
+        return f"A scheduler waits for Redis: {error}."
+    return f"A scheduler fails with {type(error).__name__}; its log has the details."

@@ -25,6 +25,7 @@ class LiveScheduler:
     started_at: datetime
     last_check_at: datetime
     last_check_ms: float  # how long the last look at the timers took
+    fault: str | None = None  # why it can't work at present
 
 
 class Heartbeat:
@@ -35,11 +36,12 @@ class Heartbeat:
         self._timers = timers
         self._started_at: datetime | None = None
 
-    def beat(self, now: datetime, check_ms: float) -> None:
+    def beat(self, now: datetime, check_ms: float, fault: str | None = None) -> None:
         """Say that the scheduler is alive; the first time, or after Redis was emptied, anew.
 
         Args:
             check_ms: How long its last look at the timers took, in milliseconds.
+            fault: Why it can't work at present; None: it can.
         """
         self._started_at = self._started_at or now
         if not self._redis.exists(self._timers.key):
@@ -50,6 +52,7 @@ class Heartbeat:
             "startedAt": self._started_at.isoformat(),
             "lastCheckAt": now.isoformat(),
             "lastCheckMs": round(check_ms, 3),
+            "fault": fault or "",
         }
         self._redis.hset(self._timers.key, mapping=entry)
         self._timers.heartbeat()
@@ -86,4 +89,5 @@ def _live(name: bytes, entry: dict[bytes, bytes]) -> LiveScheduler:
         started_at=datetime.fromisoformat(entry[b"startedAt"].decode()),
         last_check_at=datetime.fromisoformat(entry[b"lastCheckAt"].decode()),
         last_check_ms=float(entry[b"lastCheckMs"]),
+        fault=entry.get(b"fault", b"").decode() or None,
     )

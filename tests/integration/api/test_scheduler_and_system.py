@@ -31,6 +31,16 @@ def test_without_a_scheduler_the_state_is_error(client: Client) -> None:
     assert (found["state"], found["reason"]) == ("ERROR", "No scheduler is alive.")
 
 
+def test_with_a_scheduler_that_cannot_work_the_state_is_error(client: Client) -> None:
+    beats = Heartbeat(client.redis, Timers(client.redis))
+    beats.beat(utcnow(), 1.5, "A scheduler waits for the database: the disk is full.")
+    found = client.get(STATUS).json
+    assert (found["state"], found["reason"]) == (
+        "ERROR",
+        "A scheduler waits for the database: the disk is full.",
+    )
+
+
 def test_idle_running_and_paused(alive: Client) -> None:
     assert state(alive) == "IDLE"
     alive.post("/api/agents/reporter/schedule", {"interval": 60})

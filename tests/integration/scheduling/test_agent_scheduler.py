@@ -360,6 +360,25 @@ def test_no_error_ends_the_loop(
         wait_until(lambda: len(turns) > 2)
 
 
+def test_it_tells_why_it_cannot_work_until_it_can(
+    database: Database,
+    agent: Agent,
+    scheduler: AgentScheduler,
+    redis_connection: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def faults() -> list[str | None]:
+        return [each.fault for each in live_schedulers(redis_connection)]
+
+    add_schedule(database, agent, **DUE)
+    with monkeypatch.context() as patch:
+        patch.setattr(firing, "decide_ticks", away)
+        with running(scheduler):
+            wait_until(lambda: faults() == ["A scheduler waits for the database: away."])
+            patch.undo()
+            wait_until(lambda: faults() == [None])
+
+
 def test_a_load_that_failed_is_begun_again(
     database: Database, agent: Agent, scheduler: AgentScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,14 @@ def test_a_beat_tells_who_and_since_when(redis_connection: Redis) -> None:
     assert (one.last_check_at, one.last_check_ms) == (LATER, 2.5)
 
 
+def test_a_beat_tells_what_keeps_it_from_working(redis_connection: Redis) -> None:
+    beats = heartbeat(redis_connection, "one")
+    beats.beat(NOW, 1, "The disk is full.")
+    assert [one.fault for one in live_schedulers(redis_connection)] == ["The disk is full."]
+    beats.beat(NOW, 1)
+    assert [one.fault for one in live_schedulers(redis_connection)] == [None]
+
+
 def test_schedulers_are_listed_by_their_start(redis_connection: Redis) -> None:
     heartbeat(redis_connection, "second").beat(LATER, 1)
     heartbeat(redis_connection, "first").beat(NOW, 1)
