@@ -26,10 +26,10 @@ class Load:
 
     def begin(self) -> None:
         """Two schedules that fire every second, and runs that were asked for, one that fails."""
-        self._agent("often", seconds=0.1)
-        self._agent("alone", seconds=1.3, alone=True)
-        self._agent("flaky", seconds=0.1, fail_first=1)
-        self._agent("manual", seconds=0.4)
+        self.add_agent("often", seconds=0.1)
+        self.add_agent("alone", seconds=1.3, alone=True)
+        self.add_agent("flaky", seconds=0.1, fail_first=1)
+        self.add_agent("manual", seconds=0.4)
         self._schedule("often", interval=1, overlap="ALLOW", catchUp="ALL")
         self._schedule("alone", interval=1, overlap="SKIP")
         self.run("flaky")
@@ -55,7 +55,8 @@ class Load:
         for schedule in self.schedules.values():
             self._repeat("PATCH", f"/api/schedules/{schedule}", {"enabled": False})
 
-    def _agent(self, name: str, **config: Any) -> None:
+    def add_agent(self, name: str, **config: Any) -> None:
+        """Make an agent that notes what it does."""
         given = {"truth": str(self.truth), "lane": self._id(name), **config}
         body = {"id": self._id(name), "name": name, "kind": "chronicler", "config": given}
         self._post("/api/agents", body)
