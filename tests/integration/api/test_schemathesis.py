@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 from schemathesis import Case, CheckContext, Response
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import ensure_resource_availability, positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 from sqlalchemy import select
 
@@ -19,6 +20,7 @@ from neonhub.config import load_settings
 from neonhub.database import Database
 from neonhub.domain.states import SessionStatus
 from neonhub.models import Agent, Schedule
+from neonhub.models.base import Base
 from neonhub.redis.connect import connect
 from tests.factories import NOW, add_agent, add_schedule, add_session
 from tests.integration.api.conftest import Client
@@ -49,8 +51,10 @@ MORE_THAN_ITS_SCHEMA = {
     "PATCH /api/schedules/{schedule_id}": _RECURRENCE,
     "POST /api/schedules/preview": _RECURRENCE,
     "POST /api/schedules/{schedule_id}/backfill": "`to` must be after `from`, and not far",
+    "GET /api/schedules/{schedule_id}/explain": "an offset can lead out of the calendar",
+    "GET /api/agents/{agent_id}/sessions": "an offset can lead out of the calendar",
 }
-"""Operations that may answer a body its schema allows with 422, and why."""
+"""Operations that may answer what their schema allows with 422, and why."""
 
 STANDS: list[dict[str, Any]] = [
     {"status": SessionStatus.QUEUED},
@@ -103,6 +107,8 @@ def no_undocumented_header(ctx: CheckContext, response: Response, case: Case[Any
 def excluded(operation: str) -> list[Any]:
     if operation in MORE_THAN_ITS_SCHEMA:
         return [positive_data_acceptance]
+    if operation.endswith(" /api/agents/{agent_id}/schedule"):
+        return [ensure_resource_availability]  # an agent may have none yet
     if operation == "GET /readyz":
         return [not_a_server_error]  # no scheduler is alive here, which is its documented 503
     return []
@@ -125,3 +131,45 @@ def existing(database: Database, turn: int) -> dict[str, str]:
     schedule = schedule or add_schedule(database, agent)
     session = add_session(database, agent, **STANDS[turn % len(STANDS)])
     return {"agent_id": agent.slug, "schedule_id": schedule.id, "session_id": session.id}
+
+
+WORKING: dict[str, dict[str, Any]] = {
+    "POST /api/agents": {"kind": "echo", "config": {}},
+    "POST /api/agents/{agent_id}/schedules": {"cronExpression": "0 9 * * *", "timezone": "UTC"},
+}
+"""What makes something that further calls can use."""
+
+
+def test_sequences_of_calls_answer_as_documented(client: Client) -> None:
+    """What one call made the next ones find, and what one removed is gone for them."""
+
+    class Calls(schema.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            super().setup()
+            empty(client.database)
+
+        def before_call(self, case: Case[Any]) -> None:
+            if case.operation.label in WORKING and isinstance(case.body, dict):
+                name = {"id", "name"} & set(case.body)
+                case.body = {key: case.body[key] for key in name} | WORKING[case.operation.label]
+
+        def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
+            return {"app": client.app}
+
+        def validate_response(self, response: Response, case: Case[Any], **_: Any) -> None:
+            case.validate_response(
+                response,
+                additional_checks=[no_undocumented_header],
+                excluded_checks=excluded(case.operation.label),
+                transport_kwargs=self.get_call_kwargs(case),
+                recorder=self.recorder,
+            )
+
+    run_state_machine_as_test(Calls, settings=settings(EFFORT, stateful_step_count=10))
+
+
+def empty(database: Database) -> None:
+    with database.begin() as db:
+        for table in reversed(Base.metadata.sorted_tables):
+            if table.name not in ("fleet", "slots"):
+                db.execute(table.delete())
