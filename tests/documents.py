@@ -1,7 +1,7 @@
 """Reads the documents: their headings, links, tables and fenced blocks."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,8 +64,12 @@ def table(document: Path, heading: str) -> list[list[str]]:
     """The cells of the tables below one heading, without their first two lines."""
     sections = re.split(r"^#{1,6} ", prose(document), flags=re.MULTILINE)
     section = next(text for text in sections if text.startswith(f"{heading}\n"))
-    rows = [line for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
+    return cells([line for line in section.splitlines() if line.startswith("|")])[2:]
+
+
+def cells(rows: Sequence[str]) -> list[list[str]]:
+    """The cells of a table's lines."""
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
 
 
 def _all_blocks(document: Path) -> Iterator[Block]:
