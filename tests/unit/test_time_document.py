@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from croniter import croniter
 from marshmallow import ValidationError
 
 from neonhub.api.schemas.base import to_text
@@ -36,6 +38,7 @@ DAY = datetime(2026, 3, 2, tzinfo=UTC)
 
 EVERY_TEN = {"interval": "every 10 minutes"}
 TEN_MINUTES = timedelta(minutes=10)
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 @dataclass(frozen=True)
@@ -274,6 +277,39 @@ def test_no_body_is_left_untried() -> None:
     tried |= {code(row[1]) for row in rows_of("What to choose when")}
     tried |= {'{"enabled": false}', '{"enabled": true}'}
     assert {word for word in code_words(TIME) if word.startswith("{")} == tried
+
+
+# ---- others ----
+
+
+@pytest.mark.parametrize(
+    ("row", "said", "expression", "start", "seen"),
+    [
+        (
+            "Spring gap",
+            "once, at 03:00 (seen)",
+            "30 2 * * *",
+            "2026-03-08T00:00",
+            "08 03:00, 09 02:30",
+        ),
+        ("Autumn repeat", "twice (seen)", "30 1 * * *", "2026-11-01T00:00", "01 01:30, 01 01:30"),
+        (
+            "Both fields for days",
+            "either (seen)",
+            "0 9 13 * 5",
+            "2026-04-09T00:00",
+            "10 09:00, 13 09:00",
+        ),
+    ],
+    ids=lambda value: value,
+)
+def test_croniter_does_what_is_said_of_it(
+    row: str, said: str, expression: str, start: str, seen: str
+) -> None:
+    [told] = [each for each in cells(section("Beside others").splitlines()) if row in each[0]]
+    assert told[3] == said
+    ticks = croniter(expression, datetime.fromisoformat(start).replace(tzinfo=NEW_YORK))
+    assert ", ".join(f"{ticks.get_next(datetime):%d %H:%M}" for _ in range(2)) == seen
 
 
 # ---- the rest ----
