@@ -61,6 +61,11 @@ def section(heading: str) -> str:
     return str(found)
 
 
+def prose(heading: str) -> str:
+    """The text below a heading, on one line."""
+    return " ".join(section(heading).split())
+
+
 def grid(heading: str) -> tuple[list[str], list[list[str]]]:
     """The header and the rows of the one table below a heading."""
     rows = cells([line for line in section(heading).splitlines() if line.startswith("|")])
@@ -177,7 +182,7 @@ def checked(body: Mapping[str, Any]) -> ScheduleFields:
 @each_row("Ticks missed while nothing looked")
 def test_missed_ticks_are_caught_up_as_the_table_says(row: list[str]) -> None:
     heading = "Ticks missed while nothing looked"
-    down, up = re.findall(r"from (\d+:\d+) to (\d+:\d+)", section(heading))[0]
+    down, up = re.findall(r"from (\d+:\d+) to (\d+:\d+)", prose(heading))[0]
     first = next_tick(due().recurrence, at(down))
     catch_up = CatchUp(code(row[0]))
     decision = decide(due(next_tick_at=first, catch_up=catch_up), at(up))
@@ -197,7 +202,7 @@ def test_overlap_is_decided_as_the_table_says(row: list[str]) -> None:
 @each_row("A clock that jumps")
 def test_a_clock_that_jumps_does_what_the_table_says(row: list[str]) -> None:
     heading = "A clock that jumps"
-    ran = re.findall(r"tick of (\d+:\d+) ran", " ".join(section(heading).split()))[0]
+    ran = re.findall(r"tick of (\d+:\d+) ran", prose(heading))[0]
     upcoming = due(next_tick_at=at(ran) + TEN_MINUTES)
     assert outcomes(decide(upcoming, at(row[0])), grid(heading)[0][1:]) == row[1:]
 
