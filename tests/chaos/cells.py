@@ -25,6 +25,7 @@ POINTS = (
     "worker.agent-ended",
     "worker.finished",
     "worker.delivered",
+    "lifeline.given-up",
     "web.session-committed",
     "web.schedule-committed",
 )
@@ -77,9 +78,12 @@ def _point(point: str, action: str) -> Cell:
             load.run("manual")
         elif point == "web.schedule-committed":
             load.edit("alone")
+        elif point == "lifeline.given-up":
+            harness.kill_busy_worker()
         wait_until(lambda: not (harness.faults / point).exists(), seconds=10)
 
-    return Cell(f"{point}-{action.split()[0]}", "idle", inject)
+    moment = "running" if point == "lifeline.given-up" else "idle"
+    return Cell(f"{point}-{action.split()[0]}", moment, inject)
 
 
 def _kills() -> list[Cell]:

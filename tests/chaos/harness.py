@@ -15,6 +15,7 @@ from redis import Redis
 from sqlalchemy.engine import make_url
 
 from neonhub.database import Database
+from neonhub.models import AgentSession, Attempt
 from neonhub.redis.connect import connect
 from neonhub.redis.embedded import EmbeddedServer
 from tests.chaos.proxy import Proxy
@@ -138,6 +139,25 @@ class Harness:
             self._start_again()
         elif component == "server" and self.is_proxied:
             self._restart_server()
+
+    def kill_busy_worker(self) -> None:
+        """Kill a worker of the pool whose agent will be missed: one that has work to do still."""
+        wait_until(lambda: self._kill_if_busy("alone"), seconds=10)
+
+    def _kill_if_busy(self, lane: str) -> bool:
+        with self.database.read() as db:
+            running = db.query(Attempt).filter(Attempt.finished_at.is_(None))
+            workers = [
+                each.worker
+                for each in running
+                if lane in db.get_one(AgentSession, each.session_id).agent_id
+            ]
+        for worker in workers:
+            pid = int(worker.split("-")[-2])
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).kill()
+                return True
+        return False
 
     def terminate(self, component: str) -> None:
         """Ask a process to end."""
