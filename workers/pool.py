@@ -37,7 +37,12 @@ class Pool:
         self._size = size
         self._work = work
         self._pids: set[int] = set()
-        self._start_at = 0.0
+        self._start_at: float | None = None
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """The worker processes that are alive, as far as the last step saw."""
+        return frozenset(self._pids)
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, then end every worker."""
@@ -51,10 +56,12 @@ class Pool:
         """Reap workers that died, and start those that are missing."""
         while (pid := self._reap()) is not None:
             logger.warning("Worker process %d has ended; another takes its place.", pid)
-            self._start_at = time.monotonic() + RESTART_SECONDS
-        if time.monotonic() >= self._start_at:
+            # Set by the first death: those that follow don't put it off.
+            self._start_at = self._start_at or time.monotonic() + RESTART_SECONDS
+        if self._start_at is None or time.monotonic() >= self._start_at:
             while len(self._pids) < self._size:
                 self._pids.add(self._fork())
+            self._start_at = None
 
     def end(self) -> None:
         """Ask the workers to end; kill those that don't in time."""
