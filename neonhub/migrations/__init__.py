@@ -14,8 +14,11 @@ _LOCK_KEY = 0x6E656F6E687562
 """Advisory lock on PostgreSQL: the bytes of "neonhub"."""
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, *, revision: str = "head") -> None:
     """Bring the database to the newest schema; processes started together wait in line.
+
+    Args:
+        revision: The step of the chain to end at, in Alembic's words.
 
     Raises:
         sqlalchemy.exc.OperationalError: The database does not answer.
@@ -23,7 +26,7 @@ def migrate(database: Database) -> None:
     with database.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), revision)
 
 
 def is_migrated(connection: Connection) -> bool:

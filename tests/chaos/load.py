@@ -3,21 +3,25 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
-from tests.e2e.running import RunningSystem
-
 PATIENCE_SECONDS = 30
 """How long a client repeats what was not acknowledged; nothing may be away for longer."""
+
+
+class Served(Protocol):
+    """A system that is reached at a URL."""
+
+    url: str
 
 
 @dataclass
 class Load:
     """One cell's agents, schedules and runs."""
 
-    system: RunningSystem
+    system: Served
     name: str
     truth: Path
     agents: list[str] = field(default_factory=list)
@@ -36,14 +40,16 @@ class Load:
         for _ in range(2):
             self.run("manual")
 
-    def run(self, agent: str) -> None:
-        """Run an agent now, and repeat it as a careful client does."""
+    def run(self, agent: str) -> str:
+        """Run an agent now, and repeat it as a careful client does; the session's id."""
         key = f"{self.name}-{agent}-{len(self.acknowledged)}-{time.monotonic_ns()}"
         path = f"/api/agents/{self._id(agent)}/run"
         first = self._post(path, {}, key)
         again = self._post(path, {}, key)
         assert first["id"] == again["id"], "one key made two sessions"
-        self.acknowledged.add(first["id"])
+        session_id: str = first["id"]
+        self.acknowledged.add(session_id)
+        return session_id
 
     def edit(self, agent: str) -> None:
         """Change a schedule in a way that keeps its ticks."""
