@@ -157,14 +157,15 @@ class _Deciding:
             self.skip_next = False
 
     def _miss_old(self) -> None:
-        """What is older than the window is missed, whatever the policy."""
+        """What is older than the window is missed; to `NONE`, all that is late."""
         if self.due.catch_up is CatchUp.NONE:
-            window = timedelta(seconds=LIVE_SECONDS)
+            reason, seconds = Reason.CATCH_UP, LIVE_SECONDS
         else:
-            window = timedelta(seconds=max(self.due.catch_up_window_seconds, LIVE_SECONDS))
-        oldest = self.horizon - window
+            reason = Reason.WINDOW
+            seconds = max(self.due.catch_up_window_seconds, LIVE_SECONDS)
+        oldest = self.horizon - timedelta(seconds=seconds)
         if self.first is not None and self.first < oldest:
-            self._share(oldest, SessionStatus.MISSED, Reason.WINDOW)
+            self._share(oldest, SessionStatus.MISSED, reason)
 
     def _run_newest(self) -> None:
         newest = latest_tick(self.rec, self.horizon)

@@ -1,7 +1,7 @@
 """What decides the ticks of a schedule."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -25,3 +25,9 @@ class Recurrence:
     def zone(self) -> ZoneInfo:
         """The zone whose wall clock a cron expression means."""
         return ZoneInfo(self.timezone)
+
+    def jittered(self, jitter: timedelta) -> "Recurrence":
+        """The same without the ticks that jitter would carry past `end_at`."""
+        if self.end_at is None or not jitter:
+            return self
+        return replace(self, end_at=self.end_at - jitter)

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from neonhub.domain.decision import Decision, DueSchedule, decide
+from neonhub.domain.jitter import jitter_for
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, HoldReason, Overlap, Priority, SessionStatus
 from neonhub.execution.fleet import get_fleet
@@ -158,7 +159,7 @@ def _due_schedule(row: Any, active: _Active, is_paused: bool, room: int) -> DueS
             anchor=row.anchor_at,
             start_at=row.start_at,
             end_at=row.end_at,
-        ),
+        ).jittered(jitter_for(row.id, row.jitter_seconds)),
         next_tick_at=row.next_tick_at,
         jitter_seconds=row.jitter_seconds,
         overlap=Overlap(row.overlap),

@@ -75,7 +75,7 @@ def _version(valid_from: datetime, body: Mapping[str, Any], schedule_id: str) ->
         end_at=_instant(body["endAt"]),
     )
     jitter = jitter_for(schedule_id, body["jitterSeconds"])
-    return Version(valid_from, recurrence, body["enabled"], jitter)
+    return Version(valid_from, recurrence.jittered(jitter), body["enabled"], jitter)
 
 
 def _instant(text: str | None) -> datetime | None:

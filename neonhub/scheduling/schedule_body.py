@@ -6,6 +6,7 @@ from dataclasses import fields as fields_of
 from datetime import datetime
 from typing import Any
 
+from neonhub.domain.jitter import jitter_for
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, Overlap, Priority
 from neonhub.domain.validation import RECURRENCES, ScheduleFields, validate_schedule
@@ -95,7 +96,8 @@ def fields_of_schedule(schedule: Schedule) -> ScheduleFields:
 
 def recurrence_of(schedule: Schedule) -> Recurrence:
     """What decides the schedule's ticks."""
-    return fields_of_schedule(schedule).recurrence(schedule.anchor_at)
+    jitter = jitter_for(schedule.id, schedule.jitter_seconds)
+    return fields_of_schedule(schedule).recurrence(schedule.anchor_at).jittered(jitter)
 
 
 def apply(schedule: Schedule, checked: ScheduleFields) -> None:

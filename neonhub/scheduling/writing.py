@@ -109,7 +109,7 @@ def _given_up(schedule: Schedule, before: ScheduleFields | None, now: datetime) 
     if before is None or schedule.next_tick_at is None:
         return None
     jitter = jitter_for(schedule.id, before.jitter_seconds)
-    rec = before.recurrence(schedule.anchor_at)
+    rec = before.recurrence(schedule.anchor_at).jittered(jitter)
     return give_up_due(rec, schedule.next_tick_at, jitter, now)
 
 

@@ -20,7 +20,7 @@ from neonhub.database import Database
 from neonhub.domain.cron import parse_cron
 from neonhub.domain.decision import LIVE_SECONDS, Decision, DueSchedule, decide
 from neonhub.domain.jitter import jitter_for
-from neonhub.domain.occurrences import next_tick
+from neonhub.domain.occurrences import next_tick, ticks_between
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, HoldReason, Overlap, SessionStatus
 from neonhub.domain.validation import DEFAULT_CATCH_UP_WINDOW_SECONDS, ScheduleFields
@@ -133,10 +133,10 @@ def test_the_jitter_of_an_id_is_as_it_is_said(row: list[str]) -> None:
     assert f"{jitter_for(code(row[0]), int(row[1])).total_seconds():g} s" == row[2]
 
 
-def test_jitter_may_carry_the_last_tick_past_the_end() -> None:
-    last = Recurrence(interval_seconds=600, anchor=at("12:10"), end_at=at("12:10"))
-    [row] = decide(due(recurrence=last, jitter_seconds=300), at("12:20")).rows
-    assert row.scheduled_for > at("12:10")
+def test_a_tick_that_jitter_would_carry_past_the_end_is_none() -> None:
+    window = Recurrence(interval_seconds=600, anchor=at("12:10"), end_at=at("12:31"))
+    ticks = ticks_between(window.jittered(timedelta(seconds=300)), at("12:00"), at("13:00"))
+    assert list(ticks) == [at("12:10"), at("12:20")]
 
 
 # ---- decisions ----

@@ -10,6 +10,7 @@ from redis import Redis
 from sqlalchemy import func, select, update
 
 from neonhub.database import Database
+from neonhub.domain.jitter import jitter_for
 from neonhub.domain.states import Overlap, Priority, SessionStatus
 from neonhub.errors import (
     AgentNotFound,
@@ -185,6 +186,16 @@ def test_after_its_end_nothing_is_due(manager: ScheduleManager, redis_connection
     schedule = manager.create_schedule("reporter", {**DAILY, "end_at": NOW + HOUR})
     assert schedule.next_run_at is None
     assert timer(redis_connection, schedule) is None
+
+
+def test_jitter_carries_nothing_past_the_end(manager: ScheduleManager) -> None:
+    end = NOW + 90 * MINUTE
+    body = {"interval": "1h", "jitter_seconds": 3599, "end_at": end}
+    for _ in range(10):  # each has another id, and so another jitter
+        schedule = manager.create_schedule("reporter", body)
+        jitter = jitter_for(schedule.id, 3599)
+        moved = NOW + HOUR + jitter
+        assert schedule.next_run_at == (moved if moved <= end else None)
 
 
 def test_switching_off_removes_the_timer_and_on_counts_from_now(

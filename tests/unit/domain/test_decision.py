@@ -55,7 +55,7 @@ def test_a_tick_in_the_future_is_left_alone() -> None:
     ("catch_up", "rows"),
     [
         ("LATEST", [(9, "MISSED", "catch_up", None, 10), (10, "QUEUED", None, None, None)]),
-        ("NONE", [(9, "MISSED", "catch_up_window", None, 10), (10, "QUEUED", None, None, None)]),
+        ("NONE", [(9, "MISSED", "catch_up", None, 10), (10, "QUEUED", None, None, None)]),
         (
             "ALL",
             [(0, "QUEUED", None, None, None)]
@@ -71,7 +71,7 @@ def test_ten_minutes_late(catch_up: str, rows: list[Any]) -> None:
 
 def test_without_catch_up_a_late_tick_is_missed() -> None:
     decision = decide(due(catch_up=CatchUp.NONE), NOW + timedelta(seconds=30))
-    assert told(decision) == [(0, "MISSED", "catch_up_window", None, 1)]
+    assert told(decision) == [(0, "MISSED", "catch_up", None, 1)]
 
 
 def test_what_is_older_than_the_window_shares_one_row() -> None:
