@@ -16,8 +16,10 @@ from neonhub.startup import EXIT_WRONG_SETTING
 logger = logging.getLogger(__name__)
 
 FIRST_RESTART_SECONDS = 0.5
-LONGEST_RESTART_SECONDS = 30.0
-STEADY_SECONDS = 60.0
+LONGEST_RESTART_SECONDS = 4.0
+"""Enough that a broken part costs little, and that one which was killed often is soon back."""
+
+STEADY_SECONDS = 10.0
 """A part that ran so long starts again without delay from earlier failures."""
 
 
