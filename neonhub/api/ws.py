@@ -18,7 +18,7 @@ from wsproto.utilities import LocalProtocolError
 from neonhub.api import frame_socket
 from neonhub.api.errors import error_response
 from neonhub.events import NAMES, FanOut, Filter, Flooded, Subscriber, newest_id, replay
-from neonhub.events.fanout import RESYNC
+from neonhub.events.event import RESYNC
 
 PATH = "/ws"
 MAX_MESSAGE_BYTES = 64 * 1024

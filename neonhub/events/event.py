@@ -16,6 +16,10 @@ NAMES = (
 """Every event there is."""
 
 
+RESYNC = json.dumps({"event": "resync_required"}, separators=(",", ":"))
+"""Told instead of events that can no longer be had one by one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One event, before Redis has given it its id."""

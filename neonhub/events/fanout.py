@@ -1,6 +1,5 @@
 """One reader of Redis a web process, and a bounded queue for each client."""
 
-import json
 import logging
 import threading
 from collections import deque
@@ -12,15 +11,12 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from neonhub.events.event import PublishedEvent, parse_published, position_of
-from neonhub.events.replay import newest_id, replay
+from neonhub.events.event import RESYNC, PublishedEvent, parse_published, position_of
+from neonhub.events.replay import FROM_START, newest_id, replay
 from neonhub.redis import keys
 from neonhub.redis.connect import connect_blocking
 
 logger = logging.getLogger(__name__)
-
-RESYNC = json.dumps({"event": "resync_required"}, separators=(",", ":"))
-"""Told instead of events that can no longer be had one by one."""
 
 MAX_WAITING = 1000
 """Events that wait for one client before it is told to resync."""
@@ -122,6 +118,7 @@ class Subscriber:
                 self._early, self._has_gap = [], True
             elif self._filter is not None:
                 self._resync()
+            self._after = (0, 0)
             self._ready.notify()
 
     def close(self) -> None:
@@ -223,7 +220,13 @@ class FanOut:
             while not self._is_stopped:
                 message = pubsub.get_message(timeout=1)
                 if message is not None and message["type"] == "message":
-                    self._dispatch(parse_published(message["data"].decode()))
+                    self._take(message["data"].decode())
+
+    def _take(self, text: str) -> None:
+        if text != RESYNC:
+            self._dispatch(parse_published(text))
+        elif self._last_id != FROM_START:  # else nothing was published before
+            self._resync(FROM_START)
 
     def _catch_up(self, redis: Redis) -> None:
         """Offer what was published while this process was not connected."""
@@ -232,12 +235,15 @@ class FanOut:
             return
         missed = replay(redis, self._last_id)
         if missed is None:
-            self._last_id = newest_id(redis)
-            for subscriber in self._all():
-                subscriber.resync()
+            self._resync(newest_id(redis))
             return
         for event in missed.events:
             self._dispatch(event)
+
+    def _resync(self, last_id: str) -> None:
+        self._last_id = last_id
+        for subscriber in self._all():
+            subscriber.resync()
 
     def _dispatch(self, event: PublishedEvent) -> None:
         if self._last_id is not None and event.position <= position_of(self._last_id):

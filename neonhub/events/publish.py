@@ -6,7 +6,7 @@ from typing import cast
 from redis import Redis
 
 from neonhub.clock import utcnow
-from neonhub.events.event import Event
+from neonhub.events.event import RESYNC, Event
 from neonhub.redis import keys
 from neonhub.redis.scripts import script
 
@@ -35,6 +35,7 @@ def publish(redis: Redis, events: Sequence[Event]) -> list[str]:
         KEPT_EVENTS,
         int(utcnow().timestamp()),
         SEEN_SECONDS,
+        RESYNC,
     ]
     for event in events:
         args += [event.row_id or "", event.body()]

@@ -6,6 +6,7 @@
 -- ARGV[2]  how many events the stream keeps, roughly
 -- ARGV[3]  the present, unix seconds
 -- ARGV[4]  how many seconds a row id is remembered
+-- ARGV[5]  what is sent first where the stream begins anew: what was published before is forgotten
 -- then per event: row id ("" for none), JSON without id
 --
 -- Returns the ids given, "" for an event that was published before.
@@ -33,7 +34,8 @@ end
 
 local ids = {}
 local ms, n = next_id()
-for i = 5, #ARGV, 2 do
+if redis.call('EXISTS', stream) == 0 then redis.call('PUBLISH', channel, ARGV[5]) end
+for i = 6, #ARGV, 2 do
   local row, body = ARGV[i], ARGV[i + 1]
   if row ~= '' and redis.call('ZADD', seen, 'NX', now, row) == 0 then
     ids[#ids + 1] = ''

@@ -133,6 +133,22 @@ def test_a_resume_that_is_not_possible_is_told(url: str, redis_connection: Redis
         assert watcher.hear()["data"]["n"] == 2
 
 
+def test_whoever_watches_while_redis_is_emptied_is_told_to_resync(
+    url: str, redis_connection: Redis
+) -> None:
+    before = Event("agent:started", "a", "s", None, NOW, {"n": 1}, row_id="1")
+    with Watcher(url) as watcher:
+        watcher.say(action="subscribe")
+        publish(redis_connection, [before])
+        assert watcher.hear()["data"]["n"] == 1
+        redis_connection.flushall()
+        publish(redis_connection, [before])  # as the lifeline does, that can't know
+        assert watcher.hear() == {"event": "resync_required"}
+        assert watcher.hear()["data"]["n"] == 1
+        tell(redis_connection, 2)
+        assert watcher.hear()["data"]["n"] == 2
+
+
 def test_ping_and_unsubscribe(url: str, redis_connection: Redis) -> None:
     with Watcher(url) as watcher:
         watcher.say(action="subscribe")

@@ -3,8 +3,7 @@
 import json
 
 from neonhub.events import Filter, Subscriber
-from neonhub.events.event import PublishedEvent, parse_published
-from neonhub.events.fanout import RESYNC
+from neonhub.events.event import RESYNC, PublishedEvent, parse_published
 
 
 def event(n: int, agent: str | None = "a", name: str = "agent:progress") -> PublishedEvent:
@@ -112,3 +111,12 @@ def test_closing_ends_whoever_takes() -> None:
     subscriber = listening()
     subscriber.close()
     assert list(subscriber) == []
+
+
+def test_after_a_resync_ids_may_begin_anew() -> None:
+    subscriber = Subscriber()
+    subscriber.listen(Filter())
+    subscriber.begin("subscribed", [], "9-0")
+    subscriber.resync()
+    subscriber.offer(event(3))
+    assert sent(subscriber)[-2:] == [RESYNC, event(3).text]
