@@ -3,7 +3,7 @@
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,22 +23,34 @@ from tests.e2e.running import ROOT, RunningSystem
 from tests.services import create_postgres_database, start_postgres
 from tests.waiting import wait_until
 
-SETTINGS = {
+DEFAULTS = {
     "NEONHUB_AGENT_MODULES": "tests.chaos.agents",
     "PYTHONPATH": str(ROOT),
+    "LOG_LEVEL": "info",
+}
+"""What it takes to be watched; everything else as NeonHub comes."""
+
+QUICK = {
+    **DEFAULTS,
     "SCHEDULER_LEASE": "2000",
     "SCHEDULER_STOP_GRACE": "500",
     "SCHEDULER_CHECK_INTERVAL": "2000",
     "SCHEDULER_BACKOFF_BASE": "300",
-    "LOG_LEVEL": "info",
 }
+"""With waits of seconds, so that a cell takes seconds."""
 
 
 class Harness:
     """The whole system: alone with SQLite and its own server, or behind proxies on PostgreSQL."""
 
-    def __init__(self, *, is_proxied: bool) -> None:
+    def __init__(self, *, is_proxied: bool, settings: Mapping[str, str] = QUICK) -> None:
+        """
+        Args:
+            is_proxied: Whether it is the one behind proxies.
+            settings: `QUICK` or `DEFAULTS`.
+        """
         self.is_proxied = is_proxied
+        self._settings = settings
         self._stack = ExitStack()
         self.redis_proxy: Proxy | None = None
         self.database_proxy: Proxy | None = None
@@ -49,7 +61,7 @@ class Harness:
         self.folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="chaos-")))
         self.faults = self.folder / "faults"
         self.faults.mkdir()
-        env = {**SETTINGS, "NEONHUB_FAULTS": str(self.faults)}
+        env = {**self._settings, "NEONHUB_FAULTS": str(self.faults)}
         if self.is_proxied:
             env |= self._prepare_proxies()
         else:

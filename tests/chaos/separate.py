@@ -11,7 +11,7 @@ from typing import Any, Self
 import requests
 
 from neonhub.database import Database
-from tests.chaos.harness import SETTINGS
+from tests.chaos.harness import QUICK
 from tests.chaos.proxy import Proxy
 from tests.e2e.running import RunningSystem
 from tests.waiting import wait_until
@@ -57,7 +57,7 @@ class SeparateSystem:
         Args:
             folder: Each process gets a working folder in it.
         """
-        env = {**SETTINGS, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        env = {**QUICK, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
         env["NEONHUB_POOL_SIZE"] = str(WORKERS)
         self.parts = {
             f"{role}-{number}": _part(role, folder / f"{role}-{number}", env)

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.chaos.capture import Capture
@@ -21,8 +22,26 @@ AFTERWARDS_SECONDS = 1.5
 """How long the schedules go on after the fault."""
 
 
-def tried(harness: Harness, cell: Cell, seed: int) -> list[str]:
-    """What a cell broke, by the invariant's number."""
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of a cell."""
+
+    violations: list[str]
+    seconds: float | None
+    """From the end of the fault until all work had ended; None: it never did."""
+
+
+def try_cell(
+    harness: Harness, cell: Cell, seed: int, *, afterwards: float = AFTERWARDS_SECONDS
+) -> Trial:
+    """Try one cell.
+
+    Args:
+        harness: The system that meets the fault.
+        cell: The fault, and the moment it is injected at.
+        seed: Of the instant within that moment.
+        afterwards: Seconds that new work goes on to arrive after the fault.
+    """
     name = f"{cell.name.replace('.', '-').lower()}-{seed}"
     load = Load(harness.system, name[-50:].strip("-"), harness.folder / f"truth-{name}")
     harness.disarm()
@@ -31,13 +50,18 @@ def tried(harness: Harness, cell: Cell, seed: int) -> list[str]:
         wait_for_moment(harness, load, cell.moment, random.Random(f"{cell.name} {seed}"))
         cell.inject(harness, load)
         began = time.monotonic()
-        time.sleep(AFTERWARDS_SECONDS)
+        time.sleep(afterwards)
         load.end()
-        if left := _wait_for_the_end(harness, load):
-            return [f"2: {line}" for line in left]
-        _note_recovery(cell, seed, time.monotonic() - began)
-        _wait_until_told(harness, load, capture)
-    return violations(harness.database, load, capture)
+        left = _wait_for_the_end(harness, load)
+        seconds = round(time.monotonic() - began, 2)
+        if not left:
+            _wait_until_told(harness, load, capture)
+    if left:
+        trial = Trial([f"2: {line}" for line in left], None)
+    else:
+        trial = Trial(violations(harness.database, load, capture), seconds)
+    _keep(cell, seed, trial)
+    return trial
 
 
 def _wait_for_the_end(harness: Harness, load: Load) -> list[str]:
@@ -55,9 +79,8 @@ def _wait_until_told(harness: Harness, load: Load, capture: Capture) -> None:
         return  # the judge says what is missing
 
 
-def _note_recovery(cell: Cell, seed: int, seconds: float) -> None:
-    """Keep the figure where the run wants it."""
+def _keep(cell: Cell, seed: int, trial: Trial) -> None:
+    """Keep the figures where the run wants them."""
     if path := os.environ.get("NEONHUB_CHAOS_RESULTS"):
         with Path(path).open("a") as results:
-            line = {"cell": cell.name, "seed": seed, "seconds": round(seconds, 2)}
-            results.write(json.dumps(line) + "\n")
+            results.write(json.dumps({"cell": cell.name, "seed": seed, **asdict(trial)}) + "\n")
