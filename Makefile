@@ -12,6 +12,9 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 PYTEST := $(BIN)/coverage run -m pytest
 PARALLEL := -n auto --dist loadfile
 MIN_COVERAGE := 90
+SEEDS := 5
+SESSIONS := 10000
+HOURS := 1
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header $(LOCK_OPTIONS)
 
@@ -40,6 +43,23 @@ test-unit: $(VENV)/.installed-dev ## Run the tests that need no services
 .PHONY: test-deep
 test-deep: $(VENV)/.installed-dev browser ## Run every test, with many more examples
 	NEONHUB_TEST_DEEP=1 $(BIN)/pytest $(PARALLEL)
+
+.PHONY: chaos
+chaos: $(VENV)/.installed-dev ## Try every cell of the fault matrix with SEEDS=5 seeds
+	NEONHUB_CHAOS_SEEDS=$(SEEDS) NEONHUB_CHAOS_RESULTS=.chaos.jsonl \
+		$(BIN)/pytest -n 2 --dist loadfile tests/chaos/test_alone.py tests/chaos/test_proxied.py
+
+.PHONY: kills
+kills: $(VENV)/.installed-dev ## Run SESSIONS=10000 sessions with a kill every half second
+	$(BIN)/python -m tests.chaos.statistics --sessions $(SESSIONS)
+
+.PHONY: recovery
+recovery: $(VENV)/.installed-dev ## Measure how soon the system is whole again after a fault
+	$(BIN)/python -m tests.chaos.recovery
+
+.PHONY: soak
+soak: $(VENV)/.installed-dev ## Work for HOURS=1 hours with a fault every two minutes
+	$(BIN)/python -m tests.chaos.soak --hours $(HOURS)
 
 .PHONY: lint
 lint: $(VENV)/.installed-dev types ## Check style, types, import direction and common weaknesses
