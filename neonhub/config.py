@@ -69,6 +69,10 @@ class Settings:
     """Without renewal for this long an attempt counts as lost."""
     pool_size: int
     """Workers of one pool."""
+    runs_per_process: int
+    """Of one agent's process in a pool before a fresh one takes its place."""
+    process_growth_bytes: int
+    """Of the memory of one agent's process from its first run on, before it is replaced."""
 
     max_memory_bytes: int | None
     """Of one agent's process; None: no limit."""
@@ -163,6 +167,8 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         stop_grace_ms=read.integer("SCHEDULER_STOP_GRACE", 5000, 0, 600_000, "ms"),
         lease_ms=read.integer("SCHEDULER_LEASE", 15_000, 500, 600_000, "ms"),
         pool_size=read.integer("NEONHUB_POOL_SIZE", 5, 1, 256),
+        runs_per_process=read.integer("NEONHUB_RUNS_PER_PROCESS", 100, 1, 1_000_000),
+        process_growth_bytes=read.integer("NEONHUB_PROCESS_GROWTH_BYTES", 64 * MIB, MIB, 2**50),
         max_memory_bytes=read.optional_integer("NEONHUB_MAX_MEMORY_BYTES", 64 * MIB, 2**50),
         max_body_bytes=read.integer("NEONHUB_MAX_BODY_BYTES", MIB, 1024, 64 * MIB),
         max_input_bytes=read.integer("NEONHUB_MAX_INPUT_BYTES", MIB, 2, 64 * MIB),

@@ -65,6 +65,31 @@ def adopt_orphans() -> None:
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def child_pids(pid: int) -> set[int]:
+    """The ids of a process's children; none if it is gone."""
+    try:
+        found = _children_of(pid)
+        # The kernel may leave one out while another ends.
+        while (again := _children_of(pid)) != found:
+            found = again
+        return found
+    except OSError:
+        return _children_by_search(pid)
+
+
+def _children_of(pid: int) -> set[int]:
+    tasks = Path(f"/proc/{pid}/task")
+    lists = [(tasks / task / "children").read_text() for task in os.listdir(tasks)]
+    return {int(child) for line in lists for child in line.split()}
+
+
+def _children_by_search(pid: int) -> set[int]:
+    try:
+        return {child.pid for child in psutil.Process(pid).children()}
+    except psutil.NoSuchProcess:
+        return set()
+
+
 def descendants(except_for: Collection[int] = ()) -> list[psutil.Process]:
     """All processes below this one, but those with the ids given and what is below them."""
     own = [child for child in psutil.Process().children() if child.pid not in except_for]

@@ -1,13 +1,15 @@
 """Agent classes for tests; `tests.agents_for_tests` in NEONHUB_AGENT_MODULES."""
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from neonhub.agents import BaseAgent, NonRetryableError
 
@@ -194,3 +196,61 @@ class Recorder(BaseAgent):
             os.write(descriptor, line.encode())
         finally:
             os.close(descriptor)
+
+
+class Litterer(BaseAgent):
+    """Leaves behind what its `leaves` names, and tells what it found."""
+
+    kind = "litterer"
+    kept: ClassVar[list[Any]] = []
+
+    def execute_impl(self, config: dict[str, Any]) -> dict[str, Any]:
+        found = {
+            "pid": os.getpid(),
+            "variable": os.environ.get("LITTER"),
+            "folder": os.getcwd(),
+            "umask": _umask(),
+            "handler": str(signal.getsignal(signal.SIGUSR1)),
+            "level": logging.getLogger().level,
+            "path": "/litter" in sys.path,
+            "context": LITTER.get(),
+        }
+        getattr(self, "_leave_" + config.get("leaves", "nothing"))()
+        return found
+
+    def _leave_nothing(self) -> None:
+        return
+
+    def _leave_settings(self) -> None:
+        os.environ["LITTER"] = "left"
+        os.chdir("/")
+        os.umask(0o777)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        logging.getLogger().setLevel(1)
+        sys.path.append("/litter")
+        LITTER.set("left")
+
+    def _leave_thread(self) -> None:
+        threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+
+    def _leave_file(self) -> None:
+        self.kept.append(open("/dev/null"))
+
+    def _leave_child(self) -> None:
+        subprocess.Popen(["sleep", "600"])
+
+    def _leave_daemon(self) -> None:
+        subprocess.run(["setsid", "--fork", "sleep", "600"], check=True)
+
+    def _leave_memory(self) -> None:
+        self.kept.append(b"x" * 2 * 2**20)
+
+
+LITTER: ContextVar[str | None] = ContextVar("LITTER", default=None)
+
+
+def _umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now

@@ -11,15 +11,21 @@ from rq import get_current_job
 from neonhub.agents import AgentManager
 from neonhub.config import load_settings
 from neonhub.database import Database
+from neonhub.execution.agent_process import AgentProcess
+from neonhub.execution.agent_traces import FRESH, Recycling
 from neonhub.execution.keeper import Keeper
 
 
 @dataclass(slots=True)
 class WorkerHooks:
-    """What a worker of the pool lends its keeper; a stock worker lends nothing."""
+    """What a worker of the pool lends its keeper; a stock worker lends nothing.
+
+    A stock worker forks for each job: its keeper, and the agent's process with it, serve one run.
+    """
 
     is_shutting_down: Callable[[], bool] = lambda: False
     beat: Callable[[], None] = lambda: None
+    recycling: Recycling = FRESH
 
 
 hooks = WorkerHooks()
@@ -34,22 +40,31 @@ def run_session(session_id: str, attempt: int) -> None:
     job = get_current_job()
     if job is None:
         raise RuntimeError("run_session is a job: only an RQ worker can run it.")
-    database, agents = _resources(os.getpid())
+    database, process = _resources(os.getpid())
     keeper = Keeper(
         database,
         job.connection,
-        agents,
+        process,
         is_shutting_down=hooks.is_shutting_down,
         beat=hooks.beat,
     )
     keeper.run_session(session_id, attempt, job.worker_name or _process_name())
 
 
+def close() -> None:
+    """End what this process keeps from job to job."""
+    database, process = _resources(os.getpid())
+    process.close()
+    database.close()
+
+
 @cache
-def _resources(pid: int) -> tuple[Database, AgentManager]:
+def _resources(pid: int) -> tuple[Database, AgentProcess]:
     """This process's own database and agents: a fork must not share its parent's connections."""
     settings = load_settings()
-    return Database(settings.database_url, pool_size=1), AgentManager(settings.agent_modules)
+    agents = AgentManager(settings.agent_modules)
+    database = Database(settings.database_url, pool_size=1)
+    return database, AgentProcess(agents, hooks.recycling)
 
 
 def _process_name() -> str:

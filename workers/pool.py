@@ -10,9 +10,11 @@ from collections.abc import Callable
 from neonhub.agents import AgentManager
 from neonhub.config import Settings, require_redis_url
 from neonhub.database import Database
+from neonhub.execution.agent_traces import Recycling
 from neonhub.process import die_with_parent
 from neonhub.redis.connect import connect_blocking
 from neonhub.startup import prepare_database, run_process
+from workers.jobs import close, hooks
 from workers.pool_worker import PoolWorker
 
 logger = logging.getLogger(__name__)
@@ -122,9 +124,13 @@ def run_pool(settings: Settings) -> None:
 
 def work(settings: Settings) -> None:
     """One worker: take jobs until asked to end."""
+    hooks.recycling = Recycling(settings.runs_per_process, settings.process_growth_bytes)
     worker = PoolWorker(connect_blocking(require_redis_url(settings)))
     # RQ tells of every job twice; what matters of a session is in its own log.
-    worker.work(logging_level=logging.getLevelName(logging.getLogger("rq").level))
+    try:
+        worker.work(logging_level=logging.getLevelName(logging.getLogger("rq").level))
+    finally:
+        close()
 
 
 if __name__ == "__main__":

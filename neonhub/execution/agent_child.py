@@ -1,16 +1,21 @@
-"""The life of an agent inside its own process."""
+"""The life of the process that agents run in."""
 
+import contextvars
+import json
 import os
 import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, NoReturn
 
 from neonhub.agents import AgentManager, ExecutionOptions, NonRetryableError
 from neonhub.agents.serialisable import require_size, storable_text
 from neonhub.domain.endings import AttemptEnd
+from neonhub.execution.agent_traces import Recycling, Traces
 from neonhub.execution.claims import Claim
 from neonhub.execution.reporter import Message, PipeReporter
 from neonhub.process import die_with_parent, limit_memory
@@ -19,25 +24,31 @@ MAX_TRACEBACK_CHARACTERS = 64 * 1024
 MAX_MESSAGE_CHARACTERS = 8 * 1024
 
 STOP = b"stop"
-"""What the keeper sends to ask for a stop."""
+"""What the keeper sends to ask for a stop; everything else it sends is a claim to run."""
+
+END = "end"
+"""The kind of a run's last message."""
+
+READY = "ready"
+"""The kind of the message that asks for the next run."""
 
 
-def live(pipe: Connection, parent: int, claim: Claim, agents: AgentManager) -> None:
+def live(
+    pipe: Connection,
+    parent: int,
+    agents: AgentManager,
+    recycling: Recycling,
+    max_memory_bytes: int | None,
+) -> NoReturn:
     """The child's whole life; it never returns."""
     status = 1
     try:
         die_with_parent(parent)
         os.setsid()
-        limit_memory(claim.max_memory_bytes)
+        limit_memory(max_memory_bytes)
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM):
             signal.signal(signum, signal.SIG_DFL)
-        reporter = PipeReporter(
-            pipe, max_lines=claim.max_log_lines, max_line_bytes=claim.max_log_line_bytes
-        )
-        end = _execute(reporter, pipe, claim, agents)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        reporter.send(end)
+        _serve(pipe, agents, recycling)
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -45,9 +56,70 @@ def live(pipe: Connection, parent: int, claim: Claim, agents: AgentManager) -> N
         os._exit(status)
 
 
-def _execute(
-    reporter: PipeReporter, pipe: Connection, claim: Claim, agents: AgentManager
-) -> Message:
+def _serve(pipe: Connection, agents: AgentManager, recycling: Recycling) -> None:
+    """Run what the keeper sends, until one run too many or one that left something behind."""
+    inbox = _Inbox(pipe)
+    traces = Traces(recycling.max_growth_bytes)
+    for left in reversed(range(recycling.max_runs)):
+        claim = inbox.next_claim()
+        reporter = PipeReporter(
+            pipe, max_lines=claim.max_log_lines, max_line_bytes=claim.max_log_line_bytes
+        )
+        # A context of its own: what a run sets there ends with it.
+        end = contextvars.Context().run(_execute, reporter, inbox, claim, agents)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        reporter.send(end)
+        if not left or not traces.wipe():
+            return
+        reporter.send({"kind": READY})
+
+
+class _Inbox:
+    """What the keeper sends, read by a thread of its own while the agent works."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._claims: SimpleQueue[Claim] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._is_stop_wanted = False
+        self._stop: Callable[[], None] | None = None
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def next_claim(self) -> Claim:
+        """The next run, waiting for it."""
+        return self._claims.get()
+
+    def obey(self, stop: Callable[[], None] | None) -> None:
+        """What to call when a stop of the present run is asked for, or was; None: nothing more."""
+        with self._lock:
+            self._stop = stop
+            if self._is_stop_wanted:
+                self._ask()
+
+    def _read(self) -> None:
+        """A pipe that closes means that the keeper is gone, and so must the agent be."""
+        try:
+            while True:
+                self._take(self._pipe.recv_bytes())
+        except (EOFError, OSError):
+            os._exit(1)
+
+    def _take(self, message: bytes) -> None:
+        with self._lock:
+            self._is_stop_wanted = message == STOP
+            if self._is_stop_wanted:
+                self._ask()
+            else:
+                self._claims.put(Claim(**json.loads(message)))
+
+    def _ask(self) -> None:
+        """An agent's own `stop` may fail or hang; its next stop is a kill."""
+        if self._stop is not None:
+            threading.Thread(target=self._stop, daemon=True).start()
+
+
+def _execute(reporter: PipeReporter, inbox: _Inbox, claim: Claim, agents: AgentManager) -> Message:
     try:
         agent = agents.build(claim.kind)
     except Exception as error:
@@ -61,7 +133,7 @@ def _execute(
         ),
         reporter=reporter,
     )
-    threading.Thread(target=_obey, args=(pipe, agent.stop), daemon=True).start()
+    inbox.obey(agent.stop)
     try:
         result = agent.execute(claim.config)
         require_size(result, claim.max_result_bytes)
@@ -70,19 +142,12 @@ def _execute(
         return _ended(AttemptEnd.REFUSED, error=_describe(error))
     except BaseException as error:
         return _ended(AttemptEnd.RAISED, error=_describe(error))
-
-
-def _obey(pipe: Connection, stop: Any) -> None:
-    """Listen to the keeper; a pipe that closes means that it is gone, and so must the agent be."""
-    try:
-        while pipe.recv_bytes() == STOP:
-            stop()
-    except (EOFError, OSError):
-        os._exit(1)
+    finally:
+        inbox.obey(None)
 
 
 def _ended(end: AttemptEnd, *, result: Any = None, error: dict[str, Any] | None = None) -> Message:
-    return {"kind": "end", "end": end, "result": result, "error": error}
+    return {"kind": END, "end": end, "result": result, "error": error}
 
 
 def _describe(error: BaseException) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
-from neonhub.agents import AgentManager
 from neonhub.clock import Clock, utcnow
 from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
@@ -43,7 +42,7 @@ class Keeper:
         self,
         database: Database,
         redis: Redis,
-        agents: AgentManager,
+        process: AgentProcess,
         *,
         clock: Clock = utcnow,
         is_shutting_down: Callable[[], bool] = lambda: False,
@@ -51,12 +50,13 @@ class Keeper:
     ) -> None:
         """
         Args:
+            process: Where the agents run, one after another; whoever made it closes it.
             is_shutting_down: Whether this worker was asked to end; asked every `LOOK_SECONDS`.
             beat: Called as often, to say that this worker is alive.
         """
         self.database = database
         self.redis = redis
-        self.agents = agents
+        self.process = process
         self.clock = clock
         self.is_shutting_down = is_shutting_down
         self.beat = beat
@@ -121,7 +121,7 @@ class Watch:
     def __init__(self, keeper: Keeper, taken: Claim) -> None:
         self._keeper = keeper
         self._claim = taken
-        self._process = AgentProcess(taken, keeper.agents)
+        self._process = keeper.process
         self._progress = ProgressFeed(taken, keeper.redis)
         self._log = LogBuffer(taken, keeper.database)
         self._started = time.monotonic()
@@ -140,7 +140,7 @@ class Watch:
         Returns:
             How it ended, or None if the attempt was given up as lost meanwhile.
         """
-        self._process.start()
+        self._process.start(self._claim)
         reach("worker.agent-started")
         try:
             while self._end is None and not self._is_over():

@@ -1,10 +1,15 @@
 """The matrix: component by moment by fault, each a cell."""
 
+import os
 import random
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
+import psutil
 from redis.exceptions import RedisError
 
 from neonhub.domain.states import SessionStatus
@@ -31,7 +36,7 @@ POINTS = (
 )
 ACTIONS = ("kill", "stall 3", "fail")
 MOMENTS = ("idle", "running", "retrying")
-COMPONENTS = ("scheduler", "worker", "pool", "web", "web-worker", "server", "app", "agent")
+COMPONENTS = ("scheduler", "worker", "pool", "web", "web-worker", "server", "app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,50 @@ def _kills() -> list[Cell]:
             def inject(harness: Harness, load: Load, component: str = component) -> None:
                 harness.kill(component)
 
-            if component != "agent" or moment == "running":
-                found.append(Cell(f"kill-{component}-{moment}", moment, inject))
-    return found
+            found.append(Cell(f"kill-{component}-{moment}", moment, inject))
+    return [
+        *found,
+        Cell("kill-agent-running", "running", _kill_agent),
+        Cell("kill-agent-at-rest", "idle", partial(_kill_at_rest, component="agent")),
+        Cell("kill-guard-at-rest", "idle", partial(_kill_at_rest, component="guard")),
+        Cell("kill-guard-running", "running", _kill_guard),
+    ]
+
+
+def _kill_agent(harness: Harness, load: Load) -> None:
+    wait_until(lambda: _kill_any(pid for *_, pid in unended(load.truth)), seconds=10)
+
+
+def _kill_guard(harness: Harness, load: Load) -> None:
+    """It is an agent's parent."""
+    wait_until(lambda: _kill_any(_guards_at_work(load)), seconds=10)
+
+
+def _guards_at_work(load: Load) -> list[int]:
+    return [guard for *_, pid in unended(load.truth) if (guard := _parent_of(pid)) > 1]
+
+
+def _kill_at_rest(harness: Harness, load: Load, *, component: str) -> None:
+    """One that waits for the next run, if there is one."""
+    busy = {pid for *_, pid in unended(load.truth)}
+    busy |= set(_guards_at_work(load))
+    _kill_any(each.pid for each in harness.find_all(component) if each.pid not in busy)
+
+
+def _parent_of(pid: int) -> int:
+    """0 if it is gone."""
+    try:
+        return psutil.Process(pid).ppid()
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _kill_any(pids: Iterable[int]) -> bool:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            return True
+    return False
 
 
 def _freezes() -> list[Cell]:

@@ -112,11 +112,16 @@ class Harness:
             assert self._server is not None
             server = self._server.process
             return psutil.Process(server.pid) if server else None
+        return next(iter(self.find_all(component)), None)
+
+    def find_all(self, component: str) -> list[psutil.Process]:
+        """All processes of one kind; an agent may be at rest."""
+        found = []
         for process in self.system.processes():
             with suppress(psutil.NoSuchProcess):
                 if _is(component, process):
-                    return process
-        return None
+                    found.append(process)
+        return found
 
     def wait_for(self, component: str, seconds: float = 10) -> psutil.Process:
         """A process of the system, as soon as there is one."""
@@ -241,12 +246,9 @@ def _is(component: str, process: psutil.Process) -> bool:
         "web-worker": lambda: "gunicorn" in line and "gunicorn" in above,
         "scheduler": lambda: "workers.scheduler" in line,
         "pool": lambda: "workers.pool" in line and "workers.pool" not in above,
-        "worker": lambda: "workers.pool" in above and not _is_pool(parent and parent.parent()),
-        "agent": lambda: "workers.pool" in line and _is_pool(parent and parent.parent()),
+        "worker": lambda: parent is not None and _is("pool", parent),
+        "guard": lambda: parent is not None and _is("worker", parent),
+        "agent": lambda: parent is not None and _is("guard", parent),
         "server": lambda: "valkey-server" in line or "redis-server" in line,
     }
     return tests[component]()
-
-
-def _is_pool(process: psutil.Process | None) -> bool:
-    return process is not None and "workers.pool" in " ".join(process.cmdline())

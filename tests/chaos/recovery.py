@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.chaos.cells import Cell
+from tests.chaos.cells import Cell, cells
 from tests.chaos.harness import DEFAULTS, Harness
 from tests.chaos.load import Load
 from tests.chaos.proxy import Proxy
@@ -67,7 +67,7 @@ def _kills() -> list[Cell]:
             redis.flushall()
 
     return [
-        kill("agent"),
+        next(cell for cell in cells(is_proxied=False) if cell.name == "kill-agent-running"),
         Cell("kill-busy-worker", "running", kill_busy),
         *map(kill, ("pool", "scheduler", "web", "server", "app")),
         Cell("redis-emptied", "running", flush),

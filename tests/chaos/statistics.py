@@ -12,10 +12,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import select
 
 from neonhub.database import Database
@@ -26,7 +27,7 @@ from tests.chaos.judge import unended, violations
 from tests.chaos.load import Load
 from tests.waiting import wait_until
 
-TARGETS = {"agent": 8, "worker": 8, "scheduler": 2, "web-worker": 1, "pool": 1}
+TARGETS = {"agent": 6, "guard": 3, "worker": 7, "scheduler": 2, "web-worker": 1, "pool": 1}
 """What is killed, and how often of twenty times."""
 
 ENDING_SECONDS = 120
@@ -75,10 +76,10 @@ def _killing(harness: Harness, every: float, chance: random.Random) -> Iterator[
     def kill() -> None:
         while not is_over.wait(every):
             (target,) = chance.choices(list(TARGETS), list(TARGETS.values()))
-            process = harness.find(target)
-            if process is not None:
-                process.kill()
-                killed[target] += 1
+            if found := harness.find_all(target):
+                with suppress(psutil.NoSuchProcess):
+                    chance.choice(found).kill()
+                    killed[target] += 1
 
     killer = threading.Thread(target=kill)
     killer.start()

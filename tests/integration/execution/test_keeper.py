@@ -18,6 +18,7 @@ from neonhub.agents import AgentManager
 from neonhub.clock import utcnow
 from neonhub.database import Database
 from neonhub.domain.states import SessionStatus
+from neonhub.execution.agent_process import AgentProcess
 from neonhub.execution.keeper import Keeper
 from neonhub.execution.session_manager import SessionManager
 from neonhub.models import AgentSession, Attempt, Fleet, SessionEvent
@@ -46,7 +47,8 @@ class Bench:
             try:
                 self.database.forget_connections()
                 self.redis.connection_pool.reset()
-                keeper = Keeper(self.database, self.redis, self.agents, **hooks)
+                process = AgentProcess(self.agents)
+                keeper = Keeper(self.database, self.redis, process, **hooks)
                 keeper.run_session(session.id, session.attempt, "test-worker")
                 os._exit(0)
             finally:
@@ -74,8 +76,8 @@ class Bench:
         return reload(self.database, session).status == SessionStatus.RUNNING
 
     def agent_pid(self, keeper_pid: int) -> int:
-        children = self.wait(lambda: psutil.Process(keeper_pid).children())
-        return int(children[0].pid)
+        guard = self.wait(lambda: psutil.Process(keeper_pid).children())[0]
+        return int(self.wait(guard.children)[0].pid)
 
 
 @pytest.fixture
@@ -184,7 +186,7 @@ def test_a_stop_reaches_the_agent_through_the_database_alone(bench: Bench) -> No
 def test_what_the_agent_started_dies_with_it(bench: Bench) -> None:
     session = bench.session("forker", {})
     keeper = bench.start(session)
-    grown = bench.wait(lambda: psutil.Process(keeper).children(recursive=True)[1:])
+    grown = bench.wait(lambda: psutil.Process(keeper).children(recursive=True)[2:])
     bench.manager.stop(session.id)
     bench.finish(keeper)
     assert not any(process.is_running() for process in grown)
@@ -199,8 +201,9 @@ def test_the_agent_dies_with_its_keeper(bench: Bench) -> None:
     bench.wait(lambda: not agent.is_running())
 
 
-def test_what_the_agent_started_dies_with_a_killed_keeper(bench: Bench) -> None:
-    keeper = bench.start(bench.session("starter", {}))
+@pytest.mark.parametrize("kind", ["starter", "forker"])
+def test_what_the_agent_started_dies_with_a_killed_keeper(bench: Bench, kind: str) -> None:
+    keeper = bench.start(bench.session(kind, {}))
     agent = psutil.Process(bench.agent_pid(keeper))
     started = bench.wait(lambda: agent.children(recursive=True))
     os.kill(keeper, signal.SIGKILL)
@@ -246,8 +249,9 @@ def test_a_frozen_keeper_s_agent_is_ended_before_another_begins(bench: Bench) ->
     session = bench.session("stubborn", {})
     keeper = bench.start(session)
     agent = psutil.Process(bench.agent_pid(keeper))
+    bench.wait(lambda: bench.redis.xlen(EVENTS_STREAM) > 1)  # it tells of its progress
     os.kill(keeper, signal.SIGSTOP)
-    bench.wait(lambda: agent.status() == psutil.STATUS_ZOMBIE)
+    bench.wait(lambda: not agent.is_running())
     os.kill(keeper, signal.SIGCONT)
     bench.finish(keeper)
     waiting = reload(bench.database, session)
