@@ -52,6 +52,12 @@ class PoolWorker(SimpleWorker):
         hooks.is_shutting_down = lambda: bool(self._stop_requested)
         hooks.beat = self._beat
 
+    def _set_ip_address(self, connection: Redis) -> None:
+        try:
+            super()._set_ip_address(connection)
+        except ValueError:  # of a socket whose path has a space: more than redis-py can read
+            self.ip_address = "unknown"
+
     def subscribe(self) -> None:
         """No commands: see the class."""
 

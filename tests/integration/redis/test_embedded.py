@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from redis.exceptions import AuthenticationError
+from rq import Worker
 
 from neonhub.errors import ConfigError
 from neonhub.process import is_alive
@@ -73,12 +74,13 @@ def test_only_its_owner_may_connect(server: EmbeddedServer) -> None:
     assert (server.folder / "redis.sock").stat().st_mode & 0o077 == 0
 
 
-def test_a_path_too_long_for_a_socket_gets_a_port_and_a_password(tmp_path: Path) -> None:
-    server = EmbeddedServer(tmp_path / ("x" * 100))
+@pytest.mark.parametrize("name", ["x" * 100, "my projects"])
+def test_a_path_unfit_for_a_socket_gets_a_port_and_a_password(tmp_path: Path, name: str) -> None:
+    server = EmbeddedServer(tmp_path / name)
     url = server.start()
     try:
         with connect(url) as redis:
-            assert redis.ping()
+            assert Worker(["low"], connection=redis).ip_address != "unknown"
         stranger = connect("redis://" + url.rpartition("@")[2])
         with stranger, pytest.raises(AuthenticationError):
             stranger.ping()

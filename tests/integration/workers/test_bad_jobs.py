@@ -137,3 +137,13 @@ def test_five_copies_of_a_job_run_once(
     hand_over(redis_connection, [Job(session.id, 1, push, "high") for push in range(1, 6)])
     drain(database, redis_connection, redis_url)
     assert [line.split()[3] for line in trace.read_text().splitlines()] == ["start", "end"]
+
+
+def test_a_server_that_tells_an_address_nobody_can_read_is_no_obstacle(
+    redis_connection: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def client_info(_: Redis) -> dict[str, Any]:
+        raise ValueError("not enough values to unpack")  # as redis-py does, of a path with a space
+
+    monkeypatch.setattr(Redis, "client_info", client_info)
+    assert PoolWorker(redis_connection).ip_address == "unknown"
