@@ -1,59 +1,81 @@
 """Takes what only one system may have: a port, a data folder."""
 
+import errno
 import fcntl
 import os
 import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from neonhub.errors import ConfigError
 
 BACKLOG = 2048
+POLL_SECONDS = 0.05
 
 
-def listen(name: str, host: str, port: int) -> socket.socket:
+def listen(name: str, host: str, port: int, *, wait_seconds: float = 0) -> socket.socket:
     """Open a listening socket that a restarted web process finds open again.
 
     Args:
         name: The setting the port comes from, for the message.
+        wait_seconds: How long to wait for a port that is taken.
 
     Raises:
         ConfigError: The port is taken or the host is not this machine's.
     """
-    address = host.strip("[]")
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return _bound(host.strip("[]"), port)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+                continue
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            raise ConfigError(
+                f"{name} is '{port}': must be a port that is free on HOST '{host}' ({reason})."
+            ) from error
+
+
+def _bound(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(BACKLOG)
-    except OSError as error:
+    except OSError:
         listener.close()
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        raise ConfigError(
-            f"{name} is '{port}': must be a port that is free on HOST '{host}' ({reason})."
-        ) from error
+        raise
     return listener
 
 
-def lock_data_dir(data_dir: Path) -> IO[str]:
-    """Keep other systems off the data folder until the file is closed or this process ends.
+@contextmanager
+def lock_data_dir(data_dir: Path) -> Iterator[bool]:
+    """Keep other systems off the data folder.
+
+    Yields:
+        Whether the system before this one was killed: what it started may be ending still.
 
     Raises:
         ConfigError: Another system runs on it.
     """
-    lock = (data_dir / "app.lock").open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    with (data_dir / "app.lock").open("a+") as lock:
         lock.seek(0)
         owner = lock.read().strip()
-        lock.close()
-        raise ConfigError(
-            f"NEONHUB_DATA_DIR is '{data_dir}': must be a folder no other NeonHub runs on; "
-            f"process {owner or 'unknown'} does."
-        ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"NEONHUB_DATA_DIR is '{data_dir}': must be a folder no other NeonHub runs on; "
+                f"process {owner or 'unknown'} does."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        try:
+            yield bool(owner)
+        finally:
+            lock.truncate(0)

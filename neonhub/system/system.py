@@ -30,6 +30,9 @@ WORK_END_SECONDS = 8.5
 WEB_END_SECONDS = 9.5
 """From the signal until the web must have ended, too."""
 
+ENDING_SECONDS = 10.0
+"""How long what a killed system started may keep its ports."""
+
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SIGNALS = (*_END_SIGNALS, signal.SIGCHLD)
 
@@ -59,8 +62,9 @@ class System:
         """
         prepare_folders(self._settings)
         with ExitStack() as stack:
-            stack.enter_context(lock_data_dir(self._settings.data_dir))
-            listeners = [stack.enter_context(listener) for listener in self._listen()]
+            was_killed = stack.enter_context(lock_data_dir(self._settings.data_dir))
+            wait_seconds = ENDING_SECONDS if was_killed else 0
+            listeners = [stack.enter_context(each) for each in self._listen(wait_seconds)]
             self._catch_signals()
             stack.callback(self._end_server)
             self._start_server()
@@ -68,12 +72,16 @@ class System:
             self._parts = self._make_parts([listener.fileno() for listener in listeners])
             self._watch()
 
-    def _listen(self) -> list[socket.socket]:
-        listeners = [listen("PORT", self._settings.host, self._settings.port)]
-        if self._settings.prometheus_port is not None:
-            port = self._settings.prometheus_port
-            listeners.append(listen("PROMETHEUS_PORT", self._settings.host, port))
-        return listeners
+    def _listen(self, wait_seconds: float) -> list[socket.socket]:
+        ports = {
+            "PORT": self._settings.port,
+            "PROMETHEUS_PORT": self._settings.prometheus_port,
+        }
+        return [
+            listen(name, self._settings.host, port, wait_seconds=wait_seconds)
+            for name, port in ports.items()
+            if port is not None
+        ]
 
     def _catch_signals(self) -> None:
         for signum in _SIGNALS:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,25 @@ def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
         listen("PROMETHEUS_PORT", host, 9464)
 
 
+def test_a_port_that_becomes_free_is_waited_for() -> None:
+    taken = listen("PORT", "127.0.0.1", 0)
+    port = taken.getsockname()[1]
+    threading.Timer(0.2, taken.close).start()
+    listen("PORT", "127.0.0.1", port, wait_seconds=10).close()
+
+
 def test_a_folder_in_use_names_who_uses_it(tmp_path: Path) -> None:
     with lock_data_dir(tmp_path):
         with pytest.raises(ConfigError, match=f"process {os.getpid()} does"):
-            lock_data_dir(tmp_path)
+            with lock_data_dir(tmp_path):
+                pytest.fail("two have it")
 
 
-def test_a_folder_is_free_again_once_its_lock_is_closed(tmp_path: Path) -> None:
-    lock_data_dir(tmp_path).close()
-    lock_data_dir(tmp_path).close()
+def test_a_folder_tells_whether_its_last_system_was_killed(tmp_path: Path) -> None:
+    with lock_data_dir(tmp_path) as was_killed:
+        assert not was_killed
+    with lock_data_dir(tmp_path) as was_killed:
+        assert not was_killed
+    (tmp_path / "app.lock").write_text("4711")  # as a killed one leaves it
+    with lock_data_dir(tmp_path) as was_killed:
+        assert was_killed
