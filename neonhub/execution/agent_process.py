@@ -44,6 +44,7 @@ class AgentProcess:
         self._limits: _Limits | None = None  # of the process there is; None: there is none
         self._pipe: Connection
         self._status: int | None = None
+        self._is_resting = False  # between two runs
         self._has_ended = False  # the run, by its own word
         self._bystanders: set[int] = set()
         self._guard: Guard
@@ -52,7 +53,7 @@ class AgentProcess:
         """Begin a run; call it from the main thread, whose death the process is tied to."""
         limits = _Limits(SILENCE * claim.lease_ms / 1000, claim.max_memory_bytes)
         run = json.dumps(asdict(claim)).encode()
-        if self._limits == limits and self._can_begin(run):
+        if self._is_resting and self._limits == limits and self._can_begin(run):
             return
         self.close()
         self._fork(limits)
@@ -95,9 +96,8 @@ class AgentProcess:
         Returns:
             Whether it was killed before, as its keeper was silent for nearly a lease.
         """
-        if self._has_ended and self._is_ready() and self._guard.rest():
-            return False
-        return self.close()
+        self._is_resting = self._has_ended and self._is_ready() and self._guard.rest()
+        return False if self._is_resting else self.close()
 
     def close(self) -> bool:
         """Kill the process and all that it started, wherever they moved to.
@@ -107,7 +107,7 @@ class AgentProcess:
         """
         if self._limits is None:
             return False
-        self._limits = None
+        self._limits, self._is_resting = None, False
         was_cut_off = self._guard.end()
         # The guard's own death leaves them to this process.
         while left := descendants(except_for=self._bystanders):
@@ -138,7 +138,7 @@ class AgentProcess:
         """Hand a run over; False: the process is gone."""
         if self.has_exited():
             return False
-        self._has_ended = False
+        self._is_resting = self._has_ended = False
         self._guard.begin()
         try:
             self._pipe.send_bytes(run)

@@ -140,9 +140,9 @@ class Watch:
         Returns:
             How it ended, or None if the attempt was given up as lost meanwhile.
         """
-        self._process.start(self._claim)
-        reach("worker.agent-started")
         try:
+            self._process.start(self._claim)
+            reach("worker.agent-started")
             while self._end is None and not self._is_over():
                 for message in self._process.receive(self._look_at - time.monotonic()):
                     self._take(message)

@@ -126,6 +126,13 @@ def test_a_run_that_is_killed_takes_its_process_with_it(process: AgentProcess) -
     assert not is_alive(first) and run(process)["pid"] != first
 
 
+def test_a_run_that_was_not_seen_off_is_not_mistaken_for_the_next(process: AgentProcess) -> None:
+    first = run(process)["pid"]
+    process.start(CLAIM)
+    assert run(process, "nothing")["pid"] != first
+    assert not list(process.receive(0))
+
+
 def test_a_process_that_died_while_it_rested_is_replaced(process: AgentProcess) -> None:
     first = run(process)["pid"]
     os.kill(first, signal.SIGKILL)
