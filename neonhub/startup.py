@@ -5,6 +5,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from neonhub.config import Settings, load_settings, prepare_folders
@@ -69,3 +71,22 @@ def prepare_database(
         else:
             return True
     return False
+
+
+def wait_for_redis(redis: Redis, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Wait for Redis as long as it is away.
+
+    Args:
+        sleep: Waits so many seconds before the next try.
+    """
+    reported = ""
+    while True:
+        try:
+            redis.ping()
+        except RedisError as error:
+            if str(error) != reported:
+                logger.error("Redis does not answer; trying on: %s", error)
+            reported = str(error)
+            sleep(RETRY_SECONDS)
+        else:
+            return

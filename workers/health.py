@@ -12,6 +12,7 @@ from rq import Worker
 from neonhub.config import Settings, load_settings, require_redis_url
 from neonhub.errors import ConfigError
 from neonhub.redis.connect import connect
+from neonhub.redis.embedded import running_url
 from neonhub.scheduling.heartbeat import live_schedulers
 
 TIMEOUT_SECONDS = 3
@@ -32,15 +33,25 @@ def web_is_alive(settings: Settings) -> bool:
 
 def scheduler_is_alive(settings: Settings) -> bool:
     """Whether a scheduler of this host has a heartbeat that is not over."""
-    with connect(require_redis_url(settings)) as redis:
+    with connect(_redis_url(settings)) as redis:
         return any(alive.host == socket.gethostname() for alive in live_schedulers(redis))
 
 
 def workers_are_alive(settings: Settings) -> bool:
     """Whether a worker of this host has a heartbeat that is not over."""
-    with connect(require_redis_url(settings)) as redis:
+    with connect(_redis_url(settings)) as redis:
         prefix = f"{Worker.redis_worker_namespace_prefix}{socket.gethostname()}-"
         return any(key.startswith(prefix) and redis.exists(key) for key in Worker.all_keys(redis))
+
+
+def _redis_url(settings: Settings) -> str:
+    """REDIS_URL, or where the system that runs on the data folder has its own server.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    own = None if settings.redis_url else running_url(settings.data_dir / "redis")
+    return own or require_redis_url(settings)
 
 
 CHECKS: dict[str, Callable[[Settings], bool]] = {

@@ -13,7 +13,7 @@ from neonhub.database import Database
 from neonhub.execution.agent_traces import Recycling
 from neonhub.process import die_with_parent
 from neonhub.redis.connect import connect_blocking
-from neonhub.startup import prepare_database, run_process
+from neonhub.startup import prepare_database, run_process, wait_for_redis
 from workers.jobs import close, hooks
 from workers.pool_worker import PoolWorker
 
@@ -125,7 +125,9 @@ def run_pool(settings: Settings) -> None:
 def work(settings: Settings) -> None:
     """One worker: take jobs until asked to end."""
     hooks.recycling = Recycling(settings.runs_per_process, settings.process_growth_bytes)
-    worker = PoolWorker(connect_blocking(require_redis_url(settings)))
+    redis = connect_blocking(require_redis_url(settings))
+    wait_for_redis(redis)
+    worker = PoolWorker(redis)
     # RQ tells of every job twice; what matters of a session is in its own log.
     try:
         worker.work(logging_level=logging.getLevelName(logging.getLogger("rq").level))

@@ -32,6 +32,24 @@ def _is_fit_for_socket(path: Path) -> bool:
     return is_plain and len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES
 
 
+RUNNING = "running.json"
+"""In the server's folder: its process, its owner's, and its URL."""
+
+
+def running_url(folder: Path) -> str | None:
+    """The URL of the server that runs on a folder, if one does."""
+    known = _running(folder)
+    return known["url"] if known and is_alive(known["server"]) else None
+
+
+def _running(folder: Path) -> dict[str, Any] | None:
+    try:
+        known: dict[str, Any] = json.loads((folder / RUNNING).read_text())
+    except (OSError, ValueError):
+        return None
+    return known
+
+
 class EmbeddedServer:
     """One server, its folder and its lock; starts again after a crash with the same URL."""
 
@@ -182,18 +200,17 @@ class EmbeddedServer:
 
     def _write_owner(self) -> None:
         assert self._process is not None
-        pids = {"server": self._process.pid, "owner": os.getpid()}
-        (self.folder / "pids.json").write_text(json.dumps(pids))
+        known = {"server": self._process.pid, "owner": os.getpid(), "url": self.url}
+        path = self.folder / RUNNING
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(known))
 
     def _end_orphan(self) -> None:
         # Only where the kernel does not end a server with its parent, such as macOS.
-        try:
-            pids = json.loads((self.folder / "pids.json").read_text())
-        except (OSError, ValueError):
-            return
-        if not is_alive(pids["owner"]):
+        known = _running(self.folder)
+        if known and not is_alive(known["owner"]):
             with suppress(ProcessLookupError):
-                os.kill(pids["server"], signal.SIGTERM)
+                os.kill(known["server"], signal.SIGTERM)
 
 
 def _check_written_by(folder: Path, binary: ServerBinary) -> None:

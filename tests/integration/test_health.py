@@ -6,12 +6,15 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from redis import Redis
 from rq import Queue, Worker
 
 from neonhub.config import Settings, load_settings
+from neonhub.redis.connect import connect
+from neonhub.redis.embedded import EmbeddedServer
 from neonhub.scheduling.heartbeat import Heartbeat
 from neonhub.scheduling.timers import Timers
 from workers import health
@@ -95,6 +98,14 @@ def test_the_command_tells_a_missing_setting(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("REDIS_URL", raising=False)
     with pytest.raises(SystemExit, match="REDIS_URL is unset"):
         health.main()
+
+
+def test_a_server_of_our_own_needs_no_setting(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "redis")
+    with connect(server.start()) as redis:
+        Heartbeat(redis, Timers(redis)).beat(datetime.now(UTC), 1.0)
+        assert scheduler_is_alive(load_settings({"NEONHUB_DATA_DIR": str(tmp_path)}))
+    server.stop()
 
 
 def test_the_command_is_silent_about_what_lives(

@@ -9,7 +9,14 @@ from neonhub.config import Settings
 from neonhub.database import Database
 from neonhub.errors import ConfigError
 from neonhub.migrations import is_migrated
-from neonhub.startup import EXIT_WRONG_SETTING, prepare_database, run_process
+from neonhub.redis.connect import connect
+from neonhub.redis.embedded import EmbeddedServer
+from neonhub.startup import (
+    EXIT_WRONG_SETTING,
+    prepare_database,
+    run_process,
+    wait_for_redis,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +81,21 @@ def test_a_database_that_is_away_is_waited_for_and_named_once(
 def test_waiting_for_a_database_ends_when_asked() -> None:
     database = Database("sqlite:////no/such/folder/new.db")
     assert not prepare_database(database, should_stop=lambda: True)
+
+
+def test_redis_that_is_away_is_waited_for_and_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = EmbeddedServer(tmp_path)
+    tries: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        tries.append(seconds)
+        if len(tries) == 3:
+            server.start()
+
+    with connect(server.url) as redis, caplog.at_level(logging.ERROR):
+        wait_for_redis(redis, sleep=sleep)
+    server.stop()
+    assert len(tries) == 3
+    assert [r.message for r in caplog.records if "Redis does not answer" in r.message][1:] == []

@@ -15,7 +15,7 @@ from neonhub.errors import ConfigError
 from neonhub.process import is_alive
 from neonhub.redis import server_binary
 from neonhub.redis.connect import connect
-from neonhub.redis.embedded import EmbeddedServer
+from neonhub.redis.embedded import RUNNING, EmbeddedServer, running_url
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from neonhub.redis.embedded import EmbeddedServer
+from neonhub.redis.embedded import RUNNING, EmbeddedServer, running_url
 server = EmbeddedServer(Path(sys.argv[1]))
 server.start()
 print(server.process.pid, flush=True)
@@ -34,7 +34,7 @@ time.sleep(600)
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
     """A running server in a folder whose name needs quoting."""
-    server = EmbeddedServer(tmp_path / 'a "b" c')
+    server = EmbeddedServer(tmp_path / 'a"b"c')
     server.start()
     yield server
     server.stop()
@@ -74,7 +74,7 @@ def test_only_its_owner_may_connect(server: EmbeddedServer) -> None:
     assert (server.folder / "redis.sock").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("name", ["x" * 100, "my projects"])
+@pytest.mark.parametrize("name", ["x" * 100, 'my "projects"'])
 def test_a_path_unfit_for_a_socket_gets_a_port_and_a_password(tmp_path: Path, name: str) -> None:
     server = EmbeddedServer(tmp_path / name)
     url = server.start()
@@ -86,6 +86,12 @@ def test_a_path_unfit_for_a_socket_gets_a_port_and_a_password(tmp_path: Path, na
             stranger.ping()
     finally:
         server.stop()
+
+
+def test_its_url_is_known_in_its_folder_while_it_runs(server: EmbeddedServer) -> None:
+    assert running_url(server.folder) == server.url
+    server.stop()
+    assert running_url(server.folder) is None
 
 
 def test_a_second_one_on_the_folder_is_refused(server: EmbeddedServer) -> None:
@@ -140,7 +146,7 @@ def test_an_orphan_is_ended_where_the_kernel_does_not(
     ended_parent = subprocess.Popen([sys.executable, "-c", ""])
     ended_parent.wait()
     pids = {"server": server.process.pid, "owner": ended_parent.pid}
-    (server.folder / "pids.json").write_text(json.dumps(pids))
+    (server.folder / RUNNING).write_text(json.dumps(pids))
     second = EmbeddedServer(server.folder)
     with pytest.raises(ConfigError):
         monkeypatch.setattr(second, "_lock_wait_seconds", 1)
