@@ -34,8 +34,8 @@ class Load:
         self.add_agent("alone", seconds=1.3, alone=True)
         self.add_agent("flaky", seconds=0.1, fail_first=1)
         self.add_agent("manual", seconds=0.4)
-        self._schedule("often", interval=1, overlap="ALLOW", catchUp="ALL")
-        self._schedule("alone", interval=1, overlap="SKIP")
+        self.schedule("often", interval=1, overlap="ALLOW", catchUp="ALL")
+        self.schedule("alone", interval=1, overlap="SKIP")
         self.run("flaky")
         for _ in range(2):
             self.run("manual")
@@ -68,7 +68,8 @@ class Load:
         self._post("/api/agents", body)
         self.agents.append(self._id(name))
 
-    def _schedule(self, agent: str, **body: Any) -> None:
+    def schedule(self, agent: str, **body: Any) -> None:
+        """Make an agent's schedule."""
         made = self._post(f"/api/agents/{self._id(agent)}/schedule", body)
         self.schedules[self._id(agent)] = made["id"]
 
