@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from redis import Redis
 from rq import get_current_job
 
 from neonhub.agents import AgentManager
@@ -40,15 +41,20 @@ def run_session(session_id: str, attempt: int) -> None:
     job = get_current_job()
     if job is None:
         raise RuntimeError("run_session is a job: only an RQ worker can run it.")
+    run(session_id, attempt, job.connection, job.worker_name or _process_name())
+
+
+def run(session_id: str, attempt: int, redis: Redis, worker: str) -> None:
+    """Run one attempt of a session in the name of a worker."""
     database, process = _resources(os.getpid())
     keeper = Keeper(
         database,
-        job.connection,
+        redis,
         process,
         is_shutting_down=hooks.is_shutting_down,
         beat=hooks.beat,
     )
-    keeper.run_session(session_id, attempt, job.worker_name or _process_name())
+    keeper.run_session(session_id, attempt, worker)
 
 
 def close() -> None:

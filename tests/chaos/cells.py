@@ -227,7 +227,7 @@ def _end_backends(harness: Harness, load: Load) -> None:
 def _locks() -> list[Cell]:
     def lock(harness: Harness, load: Load) -> None:
         with harness.locked_sqlite():
-            time.sleep(3)
+            time.sleep(10)
 
     def fill_disk(harness: Harness, load: Load) -> None:
         with harness.full_disk():
