@@ -35,13 +35,15 @@ def finish(database: Database, claim: Claim, outcome: Outcome, *, now: datetime)
     """Write an attempt's end with its token.
 
     Returns:
-        What to deliver after the commit, or None if the attempt was given up as lost before: a
-        ghost changes nothing.
+        What to deliver after the commit, or None if the attempt was given up as lost before, or
+        its session even pruned: a ghost changes nothing.
     """
     outbox = Outbox()
     with database.begin() as db:
-        session = db.get_one(AgentSession, claim.session_id, with_for_update=True)
-        ended = end_attempt(db, session, claim.attempt, claim.token, outcome, outbox, now=now)
+        session = lock_session(db, claim.session_id)
+        ended = session is not None and end_attempt(
+            db, session, claim.attempt, claim.token, outcome, outbox, now=now
+        )
     return outbox if ended else None
 
 

@@ -17,5 +17,5 @@ class IdempotencyKey(Base):
     agent_key: Mapped[int] = mapped_column(BigKey, ForeignKey("agents.key"), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     body_hash: Mapped[str] = mapped_column(String(64))
-    session_id: Mapped[str] = mapped_column(Id, ForeignKey("sessions.id"))
+    session_id: Mapped[str] = mapped_column(Id, ForeignKey("sessions.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(index=True)

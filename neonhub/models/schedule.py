@@ -17,6 +17,7 @@ class Schedule(Base):
 
     `next_tick_at` is the next undecided tick, `next_run_at` the same moved by jitter; both are
     NULL when the schedule is disabled, done or removed, so the index of due ones holds no others.
+    `pruned_until` is the newest tick whose row is pruned: up to it, no row does not mean no run.
     """
 
     __tablename__ = "schedules"
@@ -86,5 +87,6 @@ class Schedule(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
+    pruned_until: Mapped[datetime | None]
 
     agent: Mapped[Agent] = relationship(lazy="joined", innerjoin=True)

@@ -20,7 +20,7 @@ LAYERS = (
     "neonhub.migrations neonhub.events",
     "neonhub.agents",
     "neonhub.execution",
-    "neonhub.scheduling",
+    "neonhub.scheduling neonhub.retention",
     "neonhub.seeding neonhub.startup",
     "neonhub.api workers",
     "neonhub.system",

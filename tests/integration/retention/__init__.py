@@ -1,0 +1,1 @@
+"""Pruning, on both databases."""
