@@ -82,7 +82,9 @@ class Explaining(MethodView):
         """Explain a tick
 
         The newest one at or before an instant: whether it fired, was skipped or missed and why,
-        or is still to come. What was in force then counts, not what the schedule is now.
+        or is still to come. What was in force then counts, not what the schedule is now. A tick
+        whose row is pruned is `NOT_A_TICK` with the reason `pruned`: it was decided, and nobody
+        knows any more how; `tick` and `expected` hold all the same.
         """
         known = services()
         return explain(known.database, schedule_id, query["at"], now=known.clock())
@@ -102,7 +104,8 @@ class Backfilling(MethodView):
 
         As the schedule is now. A tick that ran is not run again; skipped and missed ones are. The
         sessions wait, held with `backfill`, behind live work of their priority, and start one
-        after another, or a few at a time where `overlap` is `ALLOW`. At most 10,000 ticks.
+        after another, or a few at a time where `overlap` is `ALLOW`. At most 10,000 ticks. A range
+        with ticks that may have run, as rows up to there are pruned, is 422.
         """
         known = services()
         wanted = (schedule_id, body["since"], body["until"])

@@ -104,7 +104,7 @@ class Outcome(StrEnum):
     SKIPPED = "SKIPPED"  # it was due and not run, for a reason
     MISSED = "MISSED"  # it was due while nobody decided, and not caught up
     PENDING = "PENDING"  # it is not decided yet, mostly as it is still to come
-    NOT_A_TICK = "NOT_A_TICK"  # no tick lies there or before
+    NOT_A_TICK = "NOT_A_TICK"  # no tick lies there or before, or none that is still known of
 
 
 class Reason(StrEnum):
@@ -122,6 +122,7 @@ class Reason(StrEnum):
     SKIPPED_BY_USER = "skip_next"  # a person skipped this one tick
     CATCH_UP = "catch_up"  # missed, and not chosen to be caught up
     EDITED = "edited"  # due when its schedule was changed, and not decided until then
-    NO_RECORD = "no_record"  # long past, its row removed
+    NO_RECORD = "no_record"  # long past, and without a row
+    PRUNED = "pruned"  # decided, and its row pruned: nobody knows any more how
     ENDED = "ended"  # its schedule had run as often as maxRuns allows
     WINDOW = "catch_up_window"  # missed, and older than the catch-up window

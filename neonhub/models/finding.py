@@ -1,5 +1,7 @@
 """Finds the rows a client names, or says that they are not there."""
 
+from datetime import datetime
+
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
@@ -41,6 +43,14 @@ def find_schedule(db: Session, schedule_id: str, *, lock: bool = False) -> Sched
     if schedule is None:
         raise ScheduleNotFound(f"There is no schedule {schedule_id!r}.")
     return schedule
+
+
+def read_pruned_until(db: Session, schedule_id: str) -> datetime | None:
+    """The newest tick of a schedule whose row is pruned, as it is now; None if none is.
+
+    To be read after the rows that are looked for: one that is not there may have been pruned.
+    """
+    return db.scalar(select(Schedule.pruned_until).where(Schedule.id == schedule_id))
 
 
 def live_schedules(query: Select[Schedule]) -> Select[Schedule]:

@@ -1,7 +1,7 @@
 """Running the ticks of a past range, once each."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from redis import Redis
@@ -19,7 +19,7 @@ from neonhub.execution.endings import tell_failed
 from neonhub.execution.holds import release_of_schedule
 from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession, Schedule
-from neonhub.models.finding import find_schedule
+from neonhub.models.finding import find_schedule, read_pruned_until
 from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.redis.counters import EndedSession
 from neonhub.scheduling.schedule_body import recurrence_of
@@ -44,7 +44,8 @@ def backfill_ticks(
 
     Raises:
         ScheduleNotFound: No schedule has this id.
-        InvalidInput: The range is empty or turned around, or has more than 10,000 ticks.
+        InvalidInput: The range is empty or turned around, has more than 10,000 ticks, or begins
+            where rows are pruned.
     """
     with database.read() as db:
         schedule = find_schedule(db, schedule_id)
@@ -71,7 +72,8 @@ def backfill(
 
     Raises:
         ScheduleNotFound: No schedule has this id.
-        InvalidInput: The range is empty or turned around, or has more than 10,000 ticks.
+        InvalidInput: The range is empty or turned around, has more than 10,000 ticks, or begins
+            where rows are pruned.
     """
     outbox = Outbox()
     with database.begin() as db:
@@ -132,11 +134,27 @@ def _rows(
         sentence = f"The range has more than {MAX_TICKS:,} ticks; backfill a shorter one."
         raise InvalidInput({"to": [sentence]})
     ran = _ran(db, schedule.id, wanted)
+    _require_known(db, schedule.id, wanted, jitter)
     return [
         TickRow(tick, tick + jitter, SessionStatus.QUEUED, hold_reason=HoldReason.BACKFILL)
         for tick in wanted
         if tick not in ran
     ]
+
+
+def _require_known(
+    db: Session, schedule_id: str, ticks: Sequence[datetime], jitter: timedelta
+) -> None:
+    """Refuse ticks that may have run, as their rows are pruned."""
+    pruned_until = read_pruned_until(db, schedule_id)
+    if pruned_until is None or not ticks or ticks[0] > pruned_until:
+        return
+    until = (pruned_until + jitter).isoformat().replace("+00:00", "Z")
+    sentence = (
+        f"What ran until {until} is pruned, so nothing tells which of these ticks ran already; "
+        "begin after it."
+    )
+    raise InvalidInput({"from": [sentence]})
 
 
 def _ran(db: Session, schedule_id: str, ticks: Sequence[datetime]) -> set[datetime]:

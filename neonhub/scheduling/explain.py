@@ -15,7 +15,7 @@ from neonhub.domain.jitter import jitter_for
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import Outcome, Reason, SessionStatus
 from neonhub.models import AgentSession, Schedule, ScheduleVersion
-from neonhub.models.finding import find_schedule
+from neonhub.models.finding import find_schedule, read_pruned_until
 from neonhub.models.session import DECIDED
 
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -49,8 +49,10 @@ def explain(database: Database, schedule_id: str, at: datetime, *, now: datetime
         if tick is None:
             return Explanation(None, False, Outcome.NOT_A_TICK, _before_all(schedule, at))
         row = _row_of(db, schedule, tick)
+        # Read after the row: it may be pruned while we look.
+        pruned_until = read_pruned_until(db, schedule_id)
     if row is None:
-        outcome, reason = _undecided(schedule, tick, now)
+        outcome, reason = _without_row(schedule, tick, pruned_until, now)
         return Explanation(tick.scheduled_for, tick.scheduled_for == at, outcome, reason)
     outcome = _OUTCOMES.get(SessionStatus(row.status), Outcome.FIRED)
     reason = None if outcome is Outcome.FIRED else row.reason
@@ -108,9 +110,13 @@ def _row_of(db: Session, schedule: Schedule, tick: Tick) -> AgentSession | None:
     return row if shares else None
 
 
-def _undecided(schedule: Schedule, tick: Tick, now: datetime) -> tuple[Outcome, str | None]:
+def _without_row(
+    schedule: Schedule, tick: Tick, pruned_until: datetime | None, now: datetime
+) -> tuple[Outcome, str | None]:
     if schedule.next_tick_at is not None and tick.at >= schedule.next_tick_at:
         return Outcome.PENDING, None
+    if pruned_until is not None and tick.at <= pruned_until:
+        return Outcome.NOT_A_TICK, Reason.PRUNED
     if schedule.max_runs is not None and schedule.run_count >= schedule.max_runs:
         return Outcome.SKIPPED, Reason.ENDED
     if tick.scheduled_for > now - _SETTLING:

@@ -117,4 +117,5 @@ def _decided_until(db: Session, schedule: Schedule) -> datetime | None:
     decided = select(func.max(AgentSession.tick_at)).where(
         text(DECIDED), AgentSession.schedule_id == schedule.id
     )
-    return db.scalar(decided)
+    known = (db.scalar(decided), schedule.pruned_until)
+    return max((tick for tick in known if tick is not None), default=None)

@@ -84,11 +84,18 @@ class ExplanationSchema(CamelSchema):
     expected = fields.Boolean(
         required=True, metadata={"description": "Whether the instant asked for is a tick"}
     )
-    outcome = fields.String(required=True, validate=validate.OneOf(list(Outcome)))
+    outcome = fields.String(
+        required=True,
+        validate=validate.OneOf(list(Outcome)),
+        metadata={"description": "`NOT_A_TICK`: none lies there or before, or its row is pruned"},
+    )
     reason = fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": "Why it did not run", "example": "overlap"},
+        metadata={
+            "description": "Why it did not run; `pruned`: nobody knows any more whether it did",
+            "example": "overlap",
+        },
     )
     session_id = fields.String(
         required=True,
