@@ -1,4 +1,4 @@
-"""`python -m neonhub ROLE`: one role of the fleet, as the container image starts it."""
+"""`python -m neonhub ROLE`: one role of the fleet, or a task, as the container image starts it."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ ROLES = {
     "workers": ["-m", "workers.pool"],
     "all": ["-m", "app"],
     "health": ["-m", "workers.health"],
+    "prune": ["-m", "workers.prune"],
 }
 """What the interpreter is given for each role."""
 

@@ -87,6 +87,11 @@ class Settings:
     max_queued: int
     """Sessions of one agent, backfill that waits left out."""
 
+    keep_days: int
+    """Of ended sessions, since their end; 0: for ever."""
+    keep_sessions: int
+    """Ended ones of each agent; 0: all."""
+
     sentry_dsn: str | None = field(repr=False)
     prometheus_port: int | None
     log_level: str
@@ -177,6 +182,8 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         max_log_line_bytes=read.integer("NEONHUB_MAX_LOG_LINE_BYTES", 16_384, 256, MIB),
         max_events_per_second=read.integer("NEONHUB_MAX_EVENTS_PER_SECOND", 20, 1, 1000),
         max_queued=read.integer("NEONHUB_MAX_QUEUED", 10_000, 1, 1_000_000),
+        keep_days=read.integer("NEONHUB_KEEP_DAYS", 90, 0, 36_500),
+        keep_sessions=read.integer("NEONHUB_KEEP_SESSIONS", 0, 0, 1_000_000_000),
         sentry_dsn=read.parsed(
             "SENTRY_DSN", _sentry_dsn, None, allowed="https://key@host/project", secret=True
         ),

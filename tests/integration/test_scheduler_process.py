@@ -1,5 +1,6 @@
 """The scheduler as a process: starts on an empty database, fires, ends when asked to."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -13,13 +14,15 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from neonhub.clock import utcnow
 from neonhub.database import Database
 from neonhub.models import Agent, AgentSession
+from neonhub.retention.pruned import Pruned
 from neonhub.scheduling.heartbeat import live_schedulers
 from neonhub.scheduling.schedule_manager import ScheduleManager
-from workers.scheduler import keep_lifeline
+from workers.scheduler import keep_lifeline, keep_pruned
 
 PATIENCE_SECONDS = 30
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +100,52 @@ def test_a_failing_lifeline_is_stepped_again() -> None:
 
     keep_lifeline(Broken(), stopping, every_seconds=0)  # type: ignore[arg-type]
     assert len(steps) == 3
+
+
+class FakePruning:
+    """Comes to its turn as often as told, and ends the thread with the last one."""
+
+    def __init__(self, stopping: threading.Event, *outcomes: list[Pruned] | Exception) -> None:
+        self.stopping = stopping
+        self.outcomes = list(outcomes)
+        self.batches = 0
+
+    def run(self, now: datetime) -> Iterator[Pruned]:
+        outcome = self.outcomes.pop(0)
+        if not self.outcomes:
+            self.stopping.set()
+        if isinstance(outcome, Exception):
+            raise outcome
+        for batch in outcome:
+            self.batches += 1
+            yield batch
+
+
+def prune(pruning: FakePruning) -> None:
+    seconds = {"first_seconds": 0, "every_seconds": 0, "rest_seconds": 0}
+    keep_pruned(pruning, pruning.stopping, **seconds)  # type: ignore[arg-type]
+
+
+def test_pruning_that_fails_comes_to_its_turn_again(caplog: pytest.LogCaptureFixture) -> None:
+    away = OperationalError("", None, Exception("away"))
+    pruning = FakePruning(threading.Event(), away, ValueError("broken"), [Pruned(sessions=1)])
+    prune(pruning)
+    assert (pruning.outcomes, pruning.batches) == ([], 1)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
+
+
+def test_pruning_says_how_much_it_was(caplog: pytest.LogCaptureFixture) -> None:
+    batches = [Pruned(log_lines=2, agent_id="a"), Pruned(sessions=3, agent_id="b")]
+    with caplog.at_level(logging.INFO):
+        prune(FakePruning(threading.Event(), batches, [], []))
+    (record,) = caplog.records
+    assert record.__dict__.items() >= {("sessions", 3), ("log_lines", 2)}
+
+
+def test_pruning_ends_between_two_batches() -> None:
+    pruning = FakePruning(threading.Event(), [Pruned(sessions=1), Pruned(sessions=1)])
+    prune(pruning)
+    assert pruning.batches == 1
 
 
 @pytest.fixture(params=["sqlite"])

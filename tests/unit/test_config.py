@@ -46,6 +46,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (settings.max_concurrent, settings.max_retries, settings.pool_size) == (5, 3, 5)
     assert (settings.backoff_base_ms, settings.backoff_max_ms) == (1000, 300_000)
     assert (settings.stop_grace_ms, settings.lease_ms) == (5000, 15_000)
+    assert (settings.keep_days, settings.keep_sessions) == (90, 0)
     assert (settings.log_level, settings.prometheus_port) == ("INFO", None)
 
 
@@ -111,6 +112,9 @@ def test_a_good_value_is_taken(name: str, value: str, field: str, expected: obje
         ("NEONHUB_HTTP_ALLOW_PRIVATE", "maybe", "true or false"),
         ("NEONHUB_POOL_SIZE", "257", "a whole number from 1 to 256"),
         ("NEONHUB_DATA_DIR", "a\0b", "a folder's path"),
+        ("NEONHUB_KEEP_DAYS", "-1", "a whole number from 0 to 36500"),
+        ("NEONHUB_KEEP_DAYS", "90d", "a whole number from 0 to 36500"),
+        ("NEONHUB_KEEP_SESSIONS", "all", "a whole number from 0 to 1000000000"),
         ("SCHEDULER_MAX_CONCURRENT", "0", "a whole number from 1 to"),
         ("SCHEDULER_LEASE", "15s", "a whole number from 500 to 600000 ms"),
         ("SCHEDULER_BACKOFF_MAX", "999", "at least SCHEDULER_BACKOFF_BASE, 1000 ms"),
