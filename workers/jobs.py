@@ -57,6 +57,11 @@ def run(session_id: str, attempt: int, redis: Redis, worker: str) -> None:
     keeper.run_session(session_id, attempt, worker)
 
 
+def rest() -> None:
+    """Give back what is kept for a next job that doesn't come."""
+    _resources(os.getpid())[1].close_if_idle()
+
+
 def close() -> None:
     """End what this process keeps from job to job."""
     database, process = _resources(os.getpid())

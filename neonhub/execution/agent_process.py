@@ -23,6 +23,10 @@ TIDYING_SECONDS = 1.0
 """How long a process may take to be ready for the next run; one that isn't is replaced."""
 
 
+IDLE_SECONDS = 60.0
+"""How long a process is kept without work: one at rest takes memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Limits:
     """What a process is made for, once and for all of its runs."""
@@ -45,6 +49,7 @@ class AgentProcess:
         self._pipe: Connection
         self._status: int | None = None
         self._is_resting = False  # between two runs
+        self._resting_since = 0.0
         self._has_ended = False  # the run, by its own word
         self._bystanders: set[int] = set()
         self._guard: Guard
@@ -97,7 +102,13 @@ class AgentProcess:
             Whether it was killed before, as its keeper was silent for nearly a lease.
         """
         self._is_resting = self._has_ended and self._is_ready() and self._guard.rest()
+        self._resting_since = time.monotonic()
         return False if self._is_resting else self.close()
+
+    def close_if_idle(self, idle_seconds: float = IDLE_SECONDS) -> None:
+        """End the process if it had nothing to do for so long."""
+        if self._is_resting and time.monotonic() - self._resting_since >= idle_seconds:
+            self.close()
 
     def close(self) -> bool:
         """Kill the process and all that it started, wherever they moved to.

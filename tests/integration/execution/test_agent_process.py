@@ -187,6 +187,20 @@ def test_silence_is_a_fault_during_a_run_only() -> None:
     assert [guard.end() for guard in guards] == [False, True]
 
 
+def test_a_process_without_work_ends_after_a_while(process: AgentProcess) -> None:
+    first = run(process)["pid"]
+    process.close_if_idle()
+    assert is_alive(first)
+    process.close_if_idle(0)
+    assert not is_alive(first)
+
+
+def test_a_process_at_work_is_not_idle(process: AgentProcess) -> None:
+    process.start(replace(CLAIM, kind="slow", config={"seconds": 0.01, "steps": 1}))
+    process.close_if_idle(0)
+    assert end_of(process)["end"] == AttemptEnd.RETURNED
+
+
 def test_closing_twice_is_harmless(process: AgentProcess) -> None:
     run(process)
     process.close()
