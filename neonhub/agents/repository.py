@@ -1,5 +1,6 @@
 """Agents as people ask for them: create, read, change, remove."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from neonhub.errors import AgentExists
 from neonhub.models import Agent, Schedule
 from neonhub.models.finding import find_agent
 from neonhub.models.page import Page
+
+logger = logging.getLogger(__name__)
 
 
 class AgentRepository:
@@ -43,6 +46,7 @@ class AgentRepository:
                 db.add(agent)
         except IntegrityError as error:
             raise AgentExists(f"An agent with the id {id!r} exists already.") from error
+        logger.info("Created an agent.", extra={"agent_id": agent.slug})
         return agent
 
     def get(self, agent_id: str) -> Agent:
@@ -78,6 +82,7 @@ class AgentRepository:
             agent.kind = kind
             agent.name = changes.get("name", agent.name)
             agent.updated_at = self._clock()
+        logger.info("Changed an agent.", extra={"agent_id": agent.slug})
         return agent
 
     def delete(self, db: Session, agent_id: str) -> Agent:

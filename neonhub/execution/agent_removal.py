@@ -1,5 +1,7 @@
 """Removing an agent: its schedules go, what waits is stopped, what runs is left to finish."""
 
+import logging
+
 from redis import Redis
 from sqlalchemy import select
 
@@ -11,6 +13,8 @@ from neonhub.execution.outbox import Outbox
 from neonhub.execution.stops import stop
 from neonhub.models import AgentSession, Schedule
 from neonhub.redis.queues import TimerMove
+
+logger = logging.getLogger(__name__)
 
 _WAITING = (SessionStatus.QUEUED, SessionStatus.RETRYING)
 
@@ -34,4 +38,5 @@ def remove_agent(
                 stop(db, session, outbox, reason=Reason.AGENT_DELETED, now=clock())
         schedules = db.scalars(select(Schedule.id).where(Schedule.agent_key == agent.key))
         outbox.moves += [TimerMove(f"tick:{schedule_id}", None, None) for schedule_id in schedules]
+    logger.info("Removed an agent with its schedules.", extra={"agent_id": agent_id})
     outbox.deliver(redis)

@@ -1,5 +1,6 @@
 """A session that no tick decided."""
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from neonhub.domain.states import Priority, SessionStatus, Trigger
 from neonhub.ids import new_id
 from neonhub.models import Agent, AgentSession
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_SECONDS = 600
 
@@ -41,3 +44,14 @@ def new_session(
         queued_at=now,
         input=dict(input),
     )
+
+
+def log_queued(session: AgentSession) -> None:
+    """One line for a session that was asked for; what ticks decide is logged by batch."""
+    ids = {
+        "agent_id": session.agent_id,
+        "session_id": session.id,
+        "schedule_id": session.schedule_id,
+    }
+    known = {name: value for name, value in ids.items() if value is not None}
+    logger.info("A session is queued.", extra={**known, "trigger": session.trigger})

@@ -23,7 +23,7 @@ from neonhub.errors import (
 from neonhub.execution.endings import lock_session
 from neonhub.execution.holds import has_active, next_push
 from neonhub.execution.limits import require_input_fits, require_room
-from neonhub.execution.new_session import new_session
+from neonhub.execution.new_session import log_queued, new_session
 from neonhub.execution.outbox import Outbox
 from neonhub.execution.stops import stop
 from neonhub.faults import reach
@@ -105,6 +105,7 @@ class SessionManager:
                 db.add(_remember(agent, key, body_hash, session, now))
             outbox.jobs.append(next_push(session, now=now))
         reach("web.session-committed")
+        log_queued(session)
         outbox.deliver(self._redis)
         return session
 
@@ -221,6 +222,7 @@ class SessionManager:
             else:
                 outbox.jobs.append(next_push(session, now=now))
             db.add(session)
+        log_queued(session)
         outbox.deliver(self._redis)
         return session
 

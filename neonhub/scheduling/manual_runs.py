@@ -11,7 +11,7 @@ from neonhub.domain.states import HoldReason, Overlap, Priority, Trigger
 from neonhub.errors import Conflict
 from neonhub.execution.holds import next_push, release_of_schedule
 from neonhub.execution.limits import require_room
-from neonhub.execution.new_session import new_session
+from neonhub.execution.new_session import log_queued, new_session
 from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession, Schedule
 from neonhub.models.finding import find_schedule
@@ -51,6 +51,7 @@ def run_schedule(
         else:
             db.add(session)
             outbox.jobs.append(next_push(session, now=now))
+    log_queued(session)
     outbox.deliver(redis)
     return session
 

@@ -116,6 +116,7 @@ class ScheduleManager:
             sentence = f"The agent has another schedule named {changes.get('name')!r}."
             raise Conflict(sentence) from error
         if changed:
+            _log("Changed a schedule.", schedule)
             self._set_timer(schedule)
         return schedule
 
@@ -133,6 +134,7 @@ class ScheduleManager:
             _check_version(schedule, if_match)
             schedule.deleted_at = schedule.updated_at = self._clock()
             schedule.next_tick_at = schedule.next_run_at = None
+        _log("Removed a schedule.", schedule)
         self._set_timer(schedule)
         if self._redis is not None:
             stop_waiting(self._database, self._redis, schedule_id, now=self._clock())
@@ -225,6 +227,7 @@ class ScheduleManager:
             else:
                 changed = self._edit(db, schedule, fields, name, if_match)
         if changed:
+            _log("Created a schedule." if created else "Changed a schedule.", schedule)
             self._set_timer(schedule)
         return schedule, created
 
@@ -252,6 +255,11 @@ class ScheduleManager:
         except RedisError as error:
             extra = {"schedule_id": schedule.id}
             logger.warning("Redis is away, the sweep will set the timer: %s", error, extra=extra)
+
+
+def _log(sentence: str, schedule: Schedule) -> None:
+    ids = {"schedule_id": schedule.id, "agent_id": schedule.agent.slug}
+    logger.info(sentence, extra={**ids, "version": schedule.version})
 
 
 def _named(db: Session, agent: Agent, name: str, *, lock: bool = False) -> Schedule | None:
