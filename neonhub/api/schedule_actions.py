@@ -8,6 +8,7 @@ from flask.views import MethodView
 from neonhub.api.blueprint import BODY_ERRORS, LOCATION_HEADER, Blueprint
 from neonhub.api.etag import ETAG_HEADER, etag_of
 from neonhub.api.schedule_views import schedule_view
+from neonhub.api.schemas.base import NoFields
 from neonhub.api.schemas.scheduler import PauseBody
 from neonhub.api.schemas.schedules import ChangedSchema, FilterBody, ScheduleSchema
 from neonhub.api.schemas.sessions import SessionSchema
@@ -91,10 +92,11 @@ class ResumeMany(MethodView):
 class RunNow(MethodView):
     """Running a schedule now."""
 
+    @blueprint.arguments(NoFields, required=False)
     @blueprint.response(202, SessionSchema, description="The session", headers=LOCATION_HEADER)
     @blueprint.doc(operationId="runSchedule")
-    @blueprint.fails(404, 409, 429)
-    def post(self, schedule_id: str) -> Any:
+    @blueprint.fails(*BODY_ERRORS, 404, 409, 429)
+    def post(self, _: dict[str, Any], schedule_id: str) -> Any:
         """Run a schedule now
 
         With its input, by its `overlap`: where another session of it is not ended, `SKIP` answers
@@ -143,10 +145,11 @@ class ResumeOne(MethodView):
 class SkipNext(MethodView):
     """Skipping one tick."""
 
+    @blueprint.arguments(NoFields, required=False)
     @blueprint.response(200, ScheduleSchema, description="The schedule", headers=ETAG_HEADER)
     @blueprint.doc(operationId="skipNextTick")
-    @blueprint.fails(404, 409)
-    def post(self, schedule_id: str) -> Any:
+    @blueprint.fails(*BODY_ERRORS, 404, 409)
+    def post(self, _: dict[str, Any], schedule_id: str) -> Any:
         """Skip a schedule's next tick
 
         It ends as `SKIPPED` with `skip_next`; the one after it fires. 409 where there is no next.

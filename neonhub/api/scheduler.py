@@ -5,6 +5,7 @@ from typing import Any
 from flask.views import MethodView
 
 from neonhub.api.blueprint import BODY_ERRORS, Blueprint
+from neonhub.api.schemas.base import NoFields
 from neonhub.api.schemas.scheduler import PauseBody, StatusSchema
 from neonhub.api.services import services
 from neonhub.api.status import status
@@ -61,10 +62,11 @@ class Pause(MethodView):
 class Resume(MethodView):
     """Resuming."""
 
+    @blueprint.arguments(NoFields, required=False)
     @blueprint.response(200, StatusSchema, description="The status")
     @blueprint.doc(operationId="resumeScheduler")
-    @blueprint.fails()
-    def post(self) -> dict[str, Any]:
+    @blueprint.fails(*BODY_ERRORS)
+    def post(self, _: dict[str, Any]) -> dict[str, Any]:
         """Resume the scheduler
 
         Repeats are harmless.

@@ -5,7 +5,8 @@ from typing import Any
 from flask import url_for
 from flask.views import MethodView
 
-from neonhub.api.blueprint import LOCATION_HEADER, Blueprint
+from neonhub.api.blueprint import BODY_ERRORS, LOCATION_HEADER, Blueprint
+from neonhub.api.schemas.base import NoFields
 from neonhub.api.schemas.paging import PageQuery, page_of
 from neonhub.api.schemas.sessions import SessionEventSchema, SessionQuery, SessionSchema
 from neonhub.api.services import services
@@ -67,10 +68,11 @@ class SessionEvents(MethodView):
 class StopSession(MethodView):
     """Stopping a session."""
 
+    @blueprint.arguments(NoFields, required=False)
     @blueprint.response(202, SessionSchema, description="The session, asked to stop")
     @blueprint.doc(operationId="stopSession")
-    @blueprint.fails(404, 409)
-    def post(self, session_id: str) -> Any:
+    @blueprint.fails(*BODY_ERRORS, 404, 409)
+    def post(self, _: dict[str, Any], session_id: str) -> Any:
         """Stop a session
 
         One that waits ends at once. A running agent is asked to stop, and killed with all it
@@ -83,10 +85,11 @@ class StopSession(MethodView):
 class RetrySession(MethodView):
     """Retrying a session."""
 
+    @blueprint.arguments(NoFields, required=False)
     @blueprint.response(202, SessionSchema, description="The new session", headers=LOCATION_HEADER)
     @blueprint.doc(operationId="retrySession")
-    @blueprint.fails(404, 409, 429)
-    def post(self, session_id: str) -> Any:
+    @blueprint.fails(*BODY_ERRORS, 404, 409, 429)
+    def post(self, _: dict[str, Any], session_id: str) -> Any:
         """Retry a session
 
         A new session with the same input; only for one that is `FAILED` or `STOPPED`.

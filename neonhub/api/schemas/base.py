@@ -28,6 +28,10 @@ class CamelSchema(Schema):
         field_obj.data_key = camel_case(field_obj.data_key or field_name)
 
 
+class NoFields(CamelSchema):
+    """Nothing: the call needs no body, and takes no other than `{}`."""
+
+
 class Instant(fields.Field[datetime]):
     """An RFC 3339 instant with a zone; written in UTC with `Z`."""
 

@@ -203,7 +203,7 @@ RAW: dict[str, tuple[int, bytes]] = {
 
 
 @pytest.mark.parametrize("what", RAW)
-@pytest.mark.parametrize("call", BODIES)
+@pytest.mark.parametrize("call", [*BODIES, *BODILESS])
 def test_a_broken_body_is_refused(client: Client, call: str, what: str) -> None:
     code, data = RAW[what]
     check_json_refused(client, call, data, {code})
@@ -478,3 +478,10 @@ def test_the_good_bodies_are_taken(client: Client, call: str) -> None:
     """So that the others are refused for what is wrong with them; the last, as they change all."""
     answer = send(client, call, json=BODIES[call])
     assert answer.status_code < 300, answer.json
+
+
+@pytest.mark.parametrize("data", [b"", b"{}"])
+def test_a_body_that_is_not_needed_may_be_empty(client: Client, data: bytes) -> None:
+    call = "POST /api/scheduler/resume"
+    answer = send(client, call, data=data, content_type="application/json")
+    assert answer.status_code == 200, answer.json
