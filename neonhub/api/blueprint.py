@@ -1,16 +1,11 @@
 """A blueprint whose every operation documents the errors any request can get."""
 
-import json
-import re
-from math import isinf
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from flask import Request
 from flask_smorest import Blueprint as SmorestBlueprint
-from webargs.core import missing
-from webargs.flaskparser import FlaskParser
 from werkzeug.http import HTTP_STATUS_CODES
 
+from neonhub.api.body import BodyParser
 from neonhub.api.schemas.errors import ErrorSchema
 
 View = TypeVar("View")
@@ -26,7 +21,7 @@ class Same(Protocol):
 
 _ANY = (403, 500, 503)
 _MEANING = {
-    400: "The body is not JSON.",
+    400: "The body is not JSON, cannot be kept, or was cut short.",
     403: "The host or the origin is not allowed.",
     404: "There is no such thing.",
     409: "The present state does not allow this.",
@@ -45,64 +40,6 @@ RETRY_AFTER_HEADER = {
     "Retry-After": {"required": True, "schema": {"type": "integer"}, "description": "Seconds"}
 }
 _HEADERS = {429: RETRY_AFTER_HEADER, 503: RETRY_AFTER_HEADER}
-
-
-class UnkeepableBody(json.JSONDecodeError):
-    """JSON by its grammar, and more than can be stored; the message is for the client."""
-
-
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-
-
-class BodyParser(FlaskParser):
-    """Reads JSON as the standard has it: no NaN, no NUL, no half of a character."""
-
-    def _raw_load_json(self, req: Request) -> Any:
-        if not req.is_json:
-            return missing
-        text = req.get_data(cache=True).decode("utf-8")
-        try:
-            body = json.loads(
-                text,
-                parse_constant=_refuse_constant,
-                parse_float=_finite,
-                object_pairs_hook=_with_each_name_once,
-            )
-            json.dumps(body, ensure_ascii=False).encode("utf-8")
-        except json.JSONDecodeError:
-            raise
-        except RecursionError:
-            raise _unkeepable("The body is nested too deeply.") from None
-        except UnicodeEncodeError:
-            raise _unkeepable("The body has a surrogate without its other half.") from None
-        except ValueError:
-            raise _unkeepable("The body has a number of too many digits.") from None
-        if _NUL.search(text):
-            raise _unkeepable("The body has the character NUL, which cannot be stored.")
-        return body
-
-
-def _unkeepable(sentence: str) -> UnkeepableBody:
-    return UnkeepableBody(sentence, "{", 0)  # with an empty text it would pass for no body
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if isinf(number):
-        raise _unkeepable("The body has a number too large to be kept.")
-    return number
-
-
-def _with_each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of two values of one name, readers differ in which they take."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _unkeepable("The body has an object with the same name twice.")
-    return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise json.JSONDecodeError("not JSON", name, 0)
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from neonhub.api.blueprint import UnkeepableBody
+from neonhub.api.body import UnkeepableBody
 from neonhub.api.schemas.errors import ErrorSchema
 from neonhub.errors import DatabaseAway, DependencyAway, InvalidInput, NeonHubError, RedisAway
 

@@ -5,9 +5,9 @@ from contextlib import suppress
 from http import HTTPStatus
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_input_stream
 
+from neonhub.api.body import BROKEN_BODY
 from neonhub.api.errors import error_response
 from neonhub.api.origin import is_allowed, is_known_host, is_known_origin
 from neonhub.config import Settings
@@ -48,10 +48,11 @@ def guard(app: Flask, settings: Settings) -> None:
 
 def _read_the_rest() -> None:
     """Take in what a client still sends: closed with that unread, it would miss the answer."""
-    if "stream" in vars(request._get_current_object()):  # type: ignore[attr-defined]
-        return  # the view has read it
+    is_read = "stream" in vars(request._get_current_object())  # type: ignore[attr-defined]
+    if is_read and not _is_chunked():
+        return
     stream, left = get_input_stream(request.environ), MAX_BODY_READ
-    with suppress(ClientDisconnected, OSError):
+    with suppress(*BROKEN_BODY):
         while left > 0 and (read := stream.read(min(left, 65_536))):
             left -= len(read)
 
@@ -85,11 +86,13 @@ def _answer_preflight(settings: Settings) -> Response | None:
 
 
 def _refuse_type() -> Response | None:
-    has_body = bool(request.content_length) or "chunked" in request.headers.get(
-        "Transfer-Encoding", ""
-    )
+    has_body = bool(request.content_length) or _is_chunked()
     if request.method not in _WRITES or not has_body or request.is_json:
         return None
     return error_response(
         415, f"The body must be application/json, not {request.mimetype or 'untyped'!r}."
     )
+
+
+def _is_chunked() -> bool:
+    return "chunked" in request.headers.get("Transfer-Encoding", "").lower()

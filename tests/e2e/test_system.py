@@ -156,6 +156,36 @@ def test_what_is_no_http_is_refused_in_the_shape_of_all_errors(
     assert (error["code"], sorted(error)) == (code, ["code", "message", "requestId", "status"])
 
 
+@pytest.mark.parametrize("kind", ["Chunked", "chunked"])
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"ZZ\r\n", 400),
+        (b"2\r\n{}X", 400),
+        (b"2\r\n{", 400),
+        (b"0\r\nNo Trailer\r\n\r\n", 400),
+        (b"200000\r\n" + b" " * 0x200000 + b"\r\n0\r\n\r\n", 413),
+        (b"100000\r\n" + b" " * (0x100000 - 2) + b"{}\r\n0\r\n\r\n", 200),
+        (b"2\r\n{}\r\n0\r\n\r\n", 200),
+    ],
+    ids=["size", "end", "cut", "trailer", "over the limit", "at the limit", "fine"],
+)
+def test_a_body_in_chunks_is_read_or_refused(
+    shared: RunningSystem, kind: str, body: bytes, code: int
+) -> None:
+    head = (
+        "POST /api/scheduler/resume HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nTransfer-Encoding: {kind}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", int(shared.env["PORT"])), timeout=10) as raw:
+        raw.sendall(head.encode() + body)
+        raw.shutdown(socket.SHUT_WR)
+        answer = raw.makefile("rb").read()
+    assert answer.startswith(f"HTTP/1.1 {code} ".encode()), answer
+    assert b"not valid JSON" not in answer
+    assert "Traceback" not in shared.logged and "A request failed" not in shared.logged
+
+
 def test_a_port_in_use_is_one_line(shared: RunningSystem, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
