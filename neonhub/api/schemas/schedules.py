@@ -172,26 +172,33 @@ class ScheduleSchema(ScheduleFieldsSchema):
     updated_at = Instant(required=True)
 
 
+_NOT_NULL: dict[str, Any] = {
+    "allow_none": False,
+    "error_messages": {"null": "It may not be null; leave it out to mean all."},
+}
+"""Of a filter: a value that a client failed to find must not stand for everything."""
+
+
 class FilterBody(PauseBody):
     """Which schedules are meant: those that match everything given."""
 
     agent_ids = fields.List(
         fields.String(),
         load_default=None,
-        allow_none=True,
+        **_NOT_NULL,
         validate=validate.Length(max=1000),
         metadata={"description": "Of these agents", "example": ["daily-report"]},
     )
     names = fields.List(
         fields.String(),
         load_default=None,
-        allow_none=True,
+        **_NOT_NULL,
         validate=validate.Length(max=1000),
         metadata={"description": "Of these names", "example": ["nightly"]},
     )
     priority = fields.String(
         load_default=None,
-        allow_none=True,
+        **_NOT_NULL,
         validate=validate.OneOf(list(Priority)),
         metadata={"description": "Of this priority", "example": "LOW"},
     )

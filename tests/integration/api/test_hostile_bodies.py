@@ -285,7 +285,12 @@ SCHEDULE_FIELDS: dict[str, list[Any]] = {
     "catchUpWindowSeconds": [*NO_INTEGER, 10**9],
 }
 NAMED_FIELDS = {"name": NO_NAME, **SCHEDULE_FIELDS}
-FILTER = {"reason": NO_REASON, "agentIds": NO_LIST, "names": NO_LIST, "priority": NO_WORD}
+FILTER = {
+    "reason": NO_REASON,
+    "agentIds": [*NO_LIST, None],
+    "names": [*NO_LIST, None],
+    "priority": [*NO_WORD, None],
+}
 PAUSE = {"reason": NO_REASON}
 FIELDS: dict[str, dict[str, list[Any]]] = {
     "POST /api/agents": {
