@@ -27,7 +27,7 @@ _MEANING = {
     409: "The present state does not allow this.",
     412: "The `If-Match` version is not the current one.",
     413: "The body is larger than NEONHUB_MAX_BODY_BYTES, by default 1 MiB.",
-    415: "The body is not `application/json`.",
+    415: "The body is not `application/json`, or has a `Content-Encoding`.",
     422: "A field is wrong; `errors` says which.",
     429: "As many sessions of the agent wait as NEONHUB_MAX_QUEUED allows; try again later.",
     500: "A fault in NeonHub; the log has it under `requestId`.",

@@ -87,11 +87,16 @@ def _answer_preflight(settings: Settings) -> Response | None:
 
 def _refuse_type() -> Response | None:
     has_body = bool(request.content_length) or _is_chunked()
-    if request.method not in _WRITES or not has_body or request.is_json:
+    if request.method not in _WRITES or not has_body:
         return None
-    return error_response(
-        415, f"The body must be application/json, not {request.mimetype or 'untyped'!r}."
-    )
+    if request.mimetype != "application/json":
+        found = request.mimetype or "untyped"
+        return error_response(415, f"The body must be application/json, not {found!r}.")
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        sentence = f"The body is encoded with {encoding!r}; send it without a Content-Encoding."
+        return error_response(415, sentence)
+    return None
 
 
 def _is_chunked() -> bool:

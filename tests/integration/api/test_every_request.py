@@ -65,9 +65,24 @@ def test_json_that_is_no_object_is_422(client: Client, body: str) -> None:
     assert check_shape(send(client, body), 422)["message"] == "The body must be a JSON object."
 
 
-@pytest.mark.parametrize("type", ["text/plain", "application/x-www-form-urlencoded", ""])
+@pytest.mark.parametrize(
+    "type",
+    ["text/plain", "application/x-www-form-urlencoded", "application/merge-patch+json", ""],
+)
 def test_another_type_is_415(client: Client, type: str) -> None:
     check_shape(send(client, "{}", type), 415)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "identity, gzip"])
+def test_a_body_that_is_encoded_is_415(client: Client, encoding: str) -> None:
+    headers = {"Content-Encoding": encoding}
+    answer = client.post("/api/scheduler/pause", {"reason": "a"}, headers=headers)
+    assert "Content-Encoding" in check_shape(answer, 415)["message"]
+
+
+def test_a_body_that_is_not_encoded_may_say_so(client: Client) -> None:
+    headers = {"Content-Encoding": "identity"}
+    assert client.post("/api/scheduler/pause", {}, headers=headers).status_code == 200
 
 
 def test_what_may_not_wait_is_429_with_retry_after(client: Client) -> None:
