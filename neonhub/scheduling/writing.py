@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from neonhub.domain.decision import TickRow, give_up_due
 from neonhub.domain.jitter import jitter_for
 from neonhub.domain.validation import ScheduleFields
+from neonhub.domain.window import refuse_empty_window
 from neonhub.execution.limits import require_input_fits
 from neonhub.ids import new_id
 from neonhub.models import Agent, AgentSession, Schedule, ScheduleVersion
@@ -95,6 +96,8 @@ def _write(
     apply(schedule, checked)
     schedule.updated_at = now
     plan(schedule, before, now, decided_until)
+    if schedule.next_tick_at is None and (before is None or _moves_ticks(before, checked)):
+        refuse_empty_window(checked.recurrence(schedule.anchor_at), now)
     db.add(schedule)
     db.flush()
     if given_up is not None and schedule.next_tick_at != undecided:
@@ -102,6 +105,11 @@ def _write(
     version = ScheduleVersion(schedule_id=schedule.id, version=schedule.version, valid_from=now)
     version.body = version_body(schedule)
     db.add(version)
+
+
+def _moves_ticks(before: ScheduleFields, after: ScheduleFields) -> bool:
+    """Whether an edit is about time; any other must not fail because time has passed."""
+    return before.recurrence(None) != after.recurrence(None)
 
 
 def _given_up(schedule: Schedule, before: ScheduleFields | None, now: datetime) -> TickRow | None:

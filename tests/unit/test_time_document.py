@@ -24,10 +24,11 @@ from neonhub.domain.occurrences import next_tick, ticks_between
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, HoldReason, Overlap, SessionStatus
 from neonhub.domain.validation import DEFAULT_CATCH_UP_WINDOW_SECONDS, ScheduleFields
+from neonhub.domain.window import refuse_empty_window
 from neonhub.errors import InvalidInput
 from neonhub.models import Schedule
 from neonhub.scheduling.agent_scheduler import MAX_WAIT_SECONDS
-from neonhub.scheduling.planning import plan
+from neonhub.scheduling.planning import anchor_of, plan
 from neonhub.scheduling.preview import Occurrence, preview
 from neonhub.scheduling.schedule_body import apply, check_body, fields_of_schedule, merged
 from tests.documents import ROOT, blocks, cells, code_words, read
@@ -262,7 +263,8 @@ def disabled_at_ten_past() -> list[str]:
 @each_row("What is refused")
 def test_what_is_refused_is_refused_for_that_reason(row: list[str]) -> None:
     with pytest.raises((ValidationError, InvalidInput)) as refusal:
-        checked(NamedScheduleBody().load(json.loads(code(row[0]))))
+        fields = checked(NamedScheduleBody().load(json.loads(code(row[0]))))
+        refuse_empty_window(fields.recurrence(anchor_of(fields, at("12:00"))), at("12:00"))
     assert row[1] in reasons(refusal.value)
 
 

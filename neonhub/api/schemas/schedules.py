@@ -78,7 +78,10 @@ class ScheduleFieldsSchema(CamelSchema):
     )
     end_at = Instant(
         allow_none=True,
-        metadata={"description": "Nothing fires after", "example": "2027-03-08T07:00:00Z"},
+        metadata={
+            "description": "Nothing fires after; a tick must be left before it",
+            "example": "2027-03-08T07:00:00Z",
+        },
     )
     max_runs = StrictInteger(
         allow_none=True,

@@ -191,6 +191,42 @@ def test_what_is_wrong_is_told_by_field_and_changes_nothing(
     assert client.get(PATH).status_code == 404
 
 
+WITHOUT_A_TICK = [
+    {**DAILY, "endAt": "2026-03-02T13:00:00Z"},
+    {**DAILY, "endAt": "2026-03-02T13:00:00Z", "enabled": False},
+    {**DAILY, "startAt": "2026-03-05T10:00:00Z", "endAt": "2026-03-05T13:00:00Z"},
+    {"interval": "2h", "endAt": "2026-03-02T13:00:00Z"},
+    {"interval": "2h", "startAt": "2026-03-02T11:30:00Z", "endAt": "2026-03-02T13:00:00Z"},
+]
+
+
+@pytest.mark.parametrize("body", WITHOUT_A_TICK)
+def test_a_window_without_a_tick_is_refused(client: Client, body: Any) -> None:
+    answer = client.post(PATH, body)
+    assert answer.status_code == 422, answer.json
+    assert "No tick lies between" in answer.json["errors"]["json"]["endAt"][0]
+    assert client.get(PATH).status_code == 404
+
+
+@pytest.mark.parametrize("body", WITHOUT_A_TICK)
+def test_a_window_is_not_changed_to_one_without_a_tick(client: Client, body: Any) -> None:
+    before = client.post(PATH, {"interval": "1h"}).json
+    for answer in (client.patch(f"/api/schedules/{before['id']}", body), client.post(PATH, body)):
+        assert (answer.status_code, *answer.json["errors"]["json"]) == (422, "endAt")
+    assert client.get(PATH).json == before
+
+
+def test_what_is_over_is_taken_as_long_as_its_times_stay(client: Client) -> None:
+    body = {"interval": "1h", "endAt": "2026-03-02T14:00:00Z", "enabled": False}
+    schedule = client.post(PATH, body).json
+    client.now += timedelta(days=1)
+    path = f"/api/schedules/{schedule['id']}"
+    assert client.post(PATH, body).status_code == 200
+    assert client.patch(path, {"priority": "HIGH"}).status_code == 200
+    assert client.patch(path, {"enabled": True}).status_code == 200
+    assert client.patch(path, {"startAt": "2026-03-02T13:00:00Z"}).status_code == 422
+
+
 def test_several_problems_are_told_at_once(client: Client) -> None:
     answer = client.post(PATH, {"interval": 60, "maxRuns": 0, "jitterSeconds": -1})
     assert set(answer.json["errors"]["json"]) == {"maxRuns", "jitterSeconds"}

@@ -182,8 +182,14 @@ def test_a_new_end_keeps_a_tick_that_is_due(manager: ScheduleManager, clock: Clo
     )
 
 
-def test_after_its_end_nothing_is_due(manager: ScheduleManager, redis_connection: Redis) -> None:
-    schedule = manager.create_schedule("reporter", {**DAILY, "end_at": NOW + HOUR})
+def test_after_its_end_nothing_is_due(
+    manager: ScheduleManager, clock: Clock, redis_connection: Redis
+) -> None:
+    """Switched on again it is taken, though its time is over."""
+    body = {**DAILY, "end_at": NOW + timedelta(days=2), "enabled": False}
+    schedule = manager.create_schedule("reporter", body)
+    clock.now = NOW + timedelta(days=3)
+    schedule = manager.update_schedule(schedule.id, {"enabled": True})
     assert schedule.next_run_at is None
     assert timer(redis_connection, schedule) is None
 
