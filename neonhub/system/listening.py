@@ -13,6 +13,7 @@ from neonhub.errors import ConfigError
 
 BACKLOG = 2048
 POLL_SECONDS = 0.05
+_OF_THE_PORT = {errno.EADDRINUSE, errno.EACCES, errno.EPERM}
 
 
 def listen(name: str, host: str, port: int, *, wait_seconds: float = 0) -> socket.socket:
@@ -23,19 +24,25 @@ def listen(name: str, host: str, port: int, *, wait_seconds: float = 0) -> socke
         wait_seconds: How long to wait for a port that is taken.
 
     Raises:
-        ConfigError: The port is taken or the host is not this machine's.
+        ConfigError: The port is taken, or the host is none of this machine's.
     """
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
             return _bound(host.strip("[]"), port)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+        except (OSError, UnicodeError) as error:
+            code = error.errno if isinstance(error, OSError) else None
+            if code == errno.EADDRINUSE and time.monotonic() < deadline:
                 time.sleep(POLL_SECONDS)
                 continue
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            if code not in _OF_THE_PORT:
+                raise ConfigError(
+                    f"HOST is '{host}': must be a name or an address of this machine "
+                    f"({_reason(error)})."
+                ) from error
             raise ConfigError(
-                f"{name} is '{port}': must be a port that is free on HOST '{host}' ({reason})."
+                f"{name} is '{port}': must be a port that is free on HOST '{host}' "
+                f"({_reason(error)})."
             ) from error
 
 
@@ -46,10 +53,18 @@ def _bound(address: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(BACKLOG)
-    except OSError:
+    except (OSError, UnicodeError):
         listener.close()
         raise
     return listener
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return "it is no name of a host"
 
 
 @contextmanager

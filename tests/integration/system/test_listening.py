@@ -1,6 +1,7 @@
 """What only one system may have: a port, a data folder."""
 
 import os
+import re
 import socket
 import threading
 from pathlib import Path
@@ -27,9 +28,12 @@ def test_a_taken_port_is_refused_in_one_line() -> None:
     assert "\n" not in no.value.message
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
-    with pytest.raises(ConfigError, match=r"PROMETHEUS_PORT is '9464': .*HOST"):
+@pytest.mark.parametrize(
+    "host", ["192.0.2.1", "2001:db8::1", "no-such-host.invalid", "x" * 100 + ".invalid"]
+)
+def test_a_host_that_is_not_ours_is_refused_and_not_the_port(host: str) -> None:
+    said = rf"^HOST is '{re.escape(host)}': must be a name or an address of this machine \(.+\)"
+    with pytest.raises(ConfigError, match=said):
         listen("PROMETHEUS_PORT", host, 9464)
 
 
