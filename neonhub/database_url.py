@@ -1,8 +1,10 @@
 """Turns a DATABASE_URL as people write it into the one SQLAlchemy takes."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from psycopg import pq
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -12,6 +14,7 @@ ALLOWED = "sqlite:///path/to/file.db or postgresql://user:password@host:5432/nam
 
 _POSTGRES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 _SCHEMA = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _OTHER_CLIENTS_OPTIONS = frozenset({"connection_limit", "pool_timeout", "pgbouncer"})
 
 
@@ -69,7 +72,25 @@ def _postgresql(url: URL) -> str:
     schema = query.pop("schema", None)
     if schema is not None:
         query["options"] = _with_search_path(str(query.get("options", "")), str(schema))
+    _check_options(url.port, query)
     return url.set(drivername="postgresql+psycopg", query=query).render_as_string(False)
+
+
+def _check_options(port: int | None, query: Mapping[str, str | tuple[str, ...]]) -> None:
+    """Refuse what libpq would refuse on each connection, as if the server were away."""
+    if port is not None and not 1 <= port <= 65_535:
+        raise BadValue("must have a port from 1 to 65535")
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    for name in query:
+        if name not in known:
+            raise BadValue(
+                f"must have no option {name!r}; allowed are schema and those of libpq, such as "
+                "sslmode and connect_timeout"
+            )
+    if query.get("sslmode", "prefer") not in _SSL_MODES:
+        raise BadValue(f"must have one of {', '.join(_SSL_MODES)} as its sslmode")
+    if not re.fullmatch(r"[0-9]{1,9}", str(query.get("connect_timeout", "0"))):
+        raise BadValue("must have a whole number of seconds as its connect_timeout")
 
 
 def _with_search_path(options: str, schema: str) -> str:

@@ -105,6 +105,11 @@ def test_a_good_value_is_taken(name: str, value: str, field: str, expected: obje
         ("DATABASE_URL", "sqlite:///:memory:", "must name a file"),
         ("DATABASE_URL", "postgresql://h", "must name the database"),
         ("DATABASE_URL", "postgresql://h/d?schema=a-b", "plain name"),
+        ("DATABASE_URL", "postgresql://h:99999/d", "a port from 1 to 65535"),
+        ("DATABASE_URL", "postgresql://h:0/d", "a port from 1 to 65535"),
+        ("DATABASE_URL", "postgresql://h/d?bogus=1", "no option 'bogus'; allowed are schema"),
+        ("DATABASE_URL", "postgresql://h/d?sslmode=maybe", "verify-full as its sslmode"),
+        ("DATABASE_URL", "postgresql://h/d?connect_timeout=soon", "whole number of seconds"),
         ("REDIS_URL", "http://h", "redis://host:6379/0"),
         ("REDIS_URL", "redis://h/notanumber", "redis://host:6379/0"),
         ("REDIS_URL", "redis://h:port", "redis://host:6379/0"),
@@ -138,6 +143,8 @@ def test_every_bad_value_has_a_line_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("DATABASE_URL", "postgresql://u:hunter2@h:99999/d"),
+        ("DATABASE_URL", "postgresql://h/d?password=hunter2&bogus=1"),
         ("DATABASE_URL", "mysql://u:hunter2@h/x"),
         ("DATABASE_URL", "mysql://u:hun/ter2hunter2@h/x"),
         ("REDIS_URL", "http://:hunter2@h"),
