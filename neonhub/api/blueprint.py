@@ -1,11 +1,13 @@
 """A blueprint whose every operation documents the errors any request can get."""
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from flask_smorest import Blueprint as SmorestBlueprint
 from werkzeug.http import HTTP_STATUS_CODES
 
 from neonhub.api.body import BodyParser
+from neonhub.api.query import refuse_unread_query
 from neonhub.api.schemas.errors import ErrorSchema
 
 View = TypeVar("View")
@@ -68,6 +70,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         """Document the errors of an operation, besides those every one can have."""
 
         def decorate(view: View) -> View:
+            view = _with_no_query_unread(view)
             for code in sorted({*codes, *_ANY}, reverse=True):
                 view = self.alt_response(
                     code,
@@ -79,6 +82,17 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
             return view
 
         return decorate
+
+
+def _with_no_query_unread(view: View) -> View:
+    """Run a view unless the request has parameters that nothing has read."""
+
+    @wraps(view)  # type: ignore[arg-type]
+    def checked(*args: Any, **values: Any) -> Any:
+        refuse_unread_query()
+        return view(*args, **values)  # type: ignore[operator]
+
+    return checked  # type: ignore[return-value]
 
 
 BODY_ERRORS = (400, 413, 415, 422)

@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 from flask import Request
 from gunicorn.http.errors import ParseException
 from webargs.core import missing
-from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from neonhub.api.query import QueryParser
 
 BROKEN_BODY = (OSError, ParseException, ClientDisconnected)
 """What reading a body raises whose chunks are malformed, or end too early."""
@@ -22,7 +23,7 @@ class UnkeepableBody(json.JSONDecodeError):
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-class BodyParser(FlaskParser):
+class BodyParser(QueryParser):
     """Reads JSON as the standard has it: no NaN, no NUL, no half of a character."""
 
     def _raw_load_json(self, req: Request) -> Any:

@@ -200,7 +200,7 @@ def _timezone(value: object) -> str:
 def _instant(value: object) -> datetime:
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            value = datetime.fromisoformat(value.upper())
         except ValueError:
             raise InvalidSchedule(
                 f"{value!r} is not an instant such as 2026-03-08T07:00:00Z."

@@ -17,7 +17,7 @@ class CamelSchema(Schema):
     """snake_case in Python, camelCase outside; unknown fields of a body are refused."""
 
     class Meta:
-        """Unknown fields are errors; queries say otherwise themselves."""
+        """Unknown fields are errors."""
 
         unknown = RAISE
 
@@ -47,7 +47,7 @@ class Instant(fields.Field[datetime]):
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any
     ) -> datetime:
         try:
-            instant = datetime.fromisoformat(value)
+            instant = datetime.fromisoformat(str.upper(value))  # RFC 3339 allows `t` and `z`
         except (TypeError, ValueError):
             raise ValidationError(
                 f"{value!r} is not an instant such as 2026-03-08T07:00:00Z."

@@ -2,22 +2,16 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from marshmallow import EXCLUDE, ValidationError, fields, validate
+from marshmallow import ValidationError, fields, validate
 
-from neonhub.api.schemas.base import CamelSchema
+from neonhub.api.schemas.base import CamelSchema, Instant
 
-_DIGITS = re.compile(r"-?[0-9]{1,18}")
-
-
-class QuerySchema(CamelSchema):
-    """Parameters of a query; unknown ones are ignored, as links often carry some."""
-
-    class Meta:
-        """See the class."""
-
-        unknown = EXCLUDE
+_DIGITS = re.compile(r"-?[0-9]+")
+_MAX_DIGITS = 18
+"""Of a number that is read; a longer one is out of any range."""
 
 
 class QueryInteger(fields.Integer):
@@ -28,10 +22,25 @@ class QueryInteger(fields.Integer):
     ) -> int:
         if not _DIGITS.fullmatch(str(value)):
             raise ValidationError(f"{value!r} is not a whole number.")
-        return int(value)
+        return int(str(value)[: _MAX_DIGITS + 1])
 
 
-class PageQuery(QuerySchema):
+class QueryInstant(Instant):
+    """An instant in an address, where a `+` means a blank."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> datetime:
+        try:
+            return super()._deserialize(value, attr, data, **options)
+        except ValidationError as error:
+            if re.search(r"\d \d\d:?\d\d\Z", str(value)):
+                hint = "In an address, write the + of an offset as %2B."
+                raise ValidationError(f"{error.messages[0]} {hint}") from None
+            raise
+
+
+class PageQuery(CamelSchema):
     """Which page of a list."""
 
     page = QueryInteger(

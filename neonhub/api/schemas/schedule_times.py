@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from neonhub.api.schemas.base import CamelSchema, Instant, StrictBoolean, StrictInteger
-from neonhub.api.schemas.paging import QuerySchema
+from neonhub.api.schemas.paging import QueryInstant
 from neonhub.api.schemas.schedules import NamedScheduleBody
 from neonhub.api.schemas.sessions import SessionSchema
 from neonhub.domain.states import Outcome
@@ -69,10 +69,10 @@ class PreviewSchema(CamelSchema):
     )
 
 
-class ExplainQuery(QuerySchema):
+class ExplainQuery(CamelSchema):
     """Which tick to explain."""
 
-    at = Instant(required=True, metadata={"description": "The newest tick at or before it"})
+    at = QueryInstant(required=True, metadata={"description": "The newest tick at or before it"})
 
 
 class ExplanationSchema(CamelSchema):

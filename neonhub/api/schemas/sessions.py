@@ -1,9 +1,11 @@
 """Sessions and their logs, as clients read them."""
 
-from marshmallow import fields, validate
+from typing import Any
 
-from neonhub.api.schemas.base import CamelSchema, Instant, json_object
-from neonhub.api.schemas.paging import PageQuery
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from neonhub.api.schemas.base import CamelSchema, Instant, json_object, to_text
+from neonhub.api.schemas.paging import PageQuery, QueryInstant
 from neonhub.domain.states import HoldReason, Priority, SessionStatus, Trigger
 
 
@@ -64,8 +66,16 @@ class SessionQuery(PageQuery):
 
     status = fields.String(validate=validate.OneOf(list(SessionStatus)))
     trigger = fields.String(validate=validate.OneOf(list(Trigger)))
-    since = Instant(data_key="from", metadata={"description": "Queued at or after"})
-    until = Instant(data_key="to", metadata={"description": "Queued before"})
+    since = QueryInstant(data_key="from", metadata={"description": "Queued at or after"})
+    until = QueryInstant(data_key="to", metadata={"description": "Queued before"})
+
+    @validates_schema
+    def check_range(self, query: dict[str, Any], **_: Any) -> None:
+        """Refuse a range that ends before it begins."""
+        since, until = query.get("since"), query.get("until")
+        if since is not None and until is not None and since > until:
+            sentence = f"{to_text(since)} is after `to`, {to_text(until)}."
+            raise ValidationError(sentence, field_name="since")
 
 
 class SessionEventSchema(CamelSchema):

@@ -191,6 +191,11 @@ def test_what_is_wrong_is_told_by_field_and_changes_nothing(
     assert client.get(PATH).status_code == 404
 
 
+def test_an_instant_may_be_written_in_lower_case(client: Client) -> None:
+    made = client.post(PATH, {"runAt": "2026-03-02t14:00:00.5z"})
+    assert (made.status_code, made.json["runAt"]) == (201, "2026-03-02T14:00:00.500000Z")
+
+
 WITHOUT_A_TICK = [
     {**DAILY, "endAt": "2026-03-02T13:00:00Z"},
     {**DAILY, "endAt": "2026-03-02T13:00:00Z", "enabled": False},
