@@ -9,6 +9,7 @@ from werkzeug.wsgi import get_input_stream
 
 from neonhub.api.body import BROKEN_BODY
 from neonhub.api.errors import error_response
+from neonhub.api.metrics_port import METRICS_PORT
 from neonhub.api.origin import is_allowed, is_known_host, is_known_origin
 from neonhub.config import Settings
 from neonhub.ids import new_id
@@ -17,7 +18,7 @@ MAX_BODY_READ = 8 * 1024 * 1024
 """Of a body that is refused."""
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 _WRITES = {"POST", "PUT", "PATCH"}
-_PUBLIC = {"/healthz", "/readyz", "/metrics"}
+_PROBES = {"/healthz", "/readyz"}
 _CORS_HEADERS = "Content-Type, If-Match, Idempotency-Key, X-Request-Id"
 _EXPOSED = "ETag, Location, Retry-After, X-Request-Id"
 _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
@@ -64,8 +65,9 @@ def _take_request_id() -> None:
 
 def _refuse_stranger(settings: Settings) -> Response | None:
     host, origin = request.headers.get("Host"), request.headers.get("Origin")
-    # Probes and scrapers ask by address; they read no secrets and send no origin.
-    if request.path in _PUBLIC and origin is None:
+    # A load balancer asks by address, and is told no more than what is up.
+    is_open = request.path in _PROBES or METRICS_PORT in request.environ
+    if is_open and origin is None:
         return None
     if is_allowed(host, origin, settings):
         return None

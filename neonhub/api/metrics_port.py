@@ -8,6 +8,9 @@ from werkzeug.wrappers import Response
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+METRICS_PORT = "neonhub.metrics_port"
+"""In the environment of a request that came on that port, whose `Host` may be any."""
+
 
 class MetricsPort:
     """WSGI middleware: on one port only `/metrics` is answered, on the others everything."""
@@ -24,6 +27,8 @@ class MetricsPort:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one request."""
-        if environ["SERVER_PORT"] == self._port and environ["PATH_INFO"] != "/metrics":
-            return Response("Only /metrics is here.\n", status=404)(environ, start_response)
+        if environ["SERVER_PORT"] == self._port:
+            if environ["PATH_INFO"] != "/metrics":
+                return Response("Only /metrics is here.\n", status=404)(environ, start_response)
+            environ[METRICS_PORT] = True
         return self._application(environ, start_response)

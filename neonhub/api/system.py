@@ -25,7 +25,8 @@ class Health(MethodView):
     def get(self) -> dict[str, str]:
         """Say that the process is up
 
-        It looks at nothing else.
+        It looks at nothing else, and answers whatever `Host` names it, as a load balancer asks by
+        address.
         """
         return {"status": "ok"}
 
@@ -45,7 +46,8 @@ class Readiness(MethodView):
     def get(self) -> Any:
         """Say whether work can be done
 
-        Database, migrations, Redis and a live scheduler, each named.
+        Database, migrations, Redis and a live scheduler, each named. It answers whatever `Host`
+        names it, as a load balancer asks by address.
         """
         found = readiness(services().database, services().redis)
         if found["status"] == "ready":
@@ -66,6 +68,7 @@ class Metrics(MethodView):
         """Read the metrics
 
         In Prometheus' text format; counted in the database and Redis, so any web process has them
-        all.
+        all. A scraper that asks by another address than loopback needs it in `ALLOWED_HOSTS`, or
+        `PROMETHEUS_PORT`, which answers whatever `Host` names it.
         """
         return Response(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)

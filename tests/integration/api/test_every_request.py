@@ -4,7 +4,9 @@ import io
 from typing import Any
 
 import pytest
+import werkzeug.test
 
+from neonhub.api.metrics_port import MetricsPort
 from neonhub.database import Database
 from neonhub.models import Fleet
 from neonhub.redis.connect import connect
@@ -144,6 +146,24 @@ def test_a_request_id_is_echoed_or_made(client: Client) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil", ""])
 def test_a_foreign_host_is_403(client: Client, host: str) -> None:
     check_shape(client.get(AGENTS, headers={"Host": host}), 403)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/openapi.json", "/docs", "/", "/ws"])
+def test_a_foreign_host_is_403_for_all_but_probes(client: Client, path: str) -> None:
+    check_shape(client.get(path, headers={"Host": "10.0.0.7:5000"}), 403)
+
+
+@pytest.mark.parametrize(("path", "code"), [("/healthz", 200), ("/readyz", 503)])
+def test_a_probe_may_ask_by_any_address(client: Client, path: str, code: int) -> None:
+    headers = {"Host": "10.0.0.7:5000"}
+    assert client.get(path, headers=headers).status_code == code
+    check_shape(client.get(path, headers={**headers, "Origin": "http://evil.example"}), 403)
+
+
+def test_a_scraper_may_ask_by_any_address_on_the_port_of_its_own(client: Client) -> None:
+    scraper = werkzeug.test.Client(MetricsPort(client.app, port=9464))
+    assert scraper.get("/metrics", base_url="http://10.0.0.7:9464").status_code == 200
+    assert scraper.get("/metrics", base_url="http://10.0.0.7:5000").status_code == 403
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:5000", "[::1]:5000", "hub.example"])
