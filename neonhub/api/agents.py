@@ -58,7 +58,10 @@ class OneAgent(MethodView):
     @blueprint.doc(operationId="getAgent")
     @blueprint.fails(404)
     def get(self, agent_id: str) -> Agent:
-        """Read an agent"""
+        """Read an agent
+
+        By its slug.
+        """
         return services().agents.get(agent_id)
 
     @blueprint.arguments(AgentChanges, required=False)

@@ -20,6 +20,7 @@ from neonhub.api import (
     sessions,
     system,
 )
+from neonhub.api.document import PathPlugin
 from neonhub.api.errors import Api
 from neonhub.api.guard import guard
 from neonhub.api.metrics import register_metrics
@@ -94,7 +95,8 @@ def _register_api(app: Flask) -> None:
         OPENAPI_SWAGGER_UI_CONFIG={"deepLinking": True, "tryItOutEnabled": True},
     )
     info = {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}}
-    api = Api(app, spec_kwargs={"info": info, "servers": [{"url": "/"}]})
+    spec = {"info": info, "servers": [{"url": "/"}], "flask_plugin": PathPlugin()}
+    api = Api(app, spec_kwargs=spec)
     for module in _BLUEPRINTS:
         api.register_blueprint(module.blueprint)
 

@@ -4,9 +4,9 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from flask_smorest import Blueprint as SmorestBlueprint
-from werkzeug.http import HTTP_STATUS_CODES
 
 from neonhub.api.body import BodyParser
+from neonhub.api.document import example_of, meaning_of
 from neonhub.api.query import refuse_unread_query
 from neonhub.api.schemas.errors import ErrorSchema
 
@@ -22,24 +22,21 @@ class Same(Protocol):
 
 
 _ANY = (403, 500, 503)
-_MEANING = {
-    400: "The body is not JSON, cannot be kept, or was cut short.",
-    403: "The host or the origin is not allowed.",
-    404: "There is no such thing.",
-    409: "The present state does not allow this.",
-    412: "The `If-Match` version is not the current one.",
-    413: "The body is larger than NEONHUB_MAX_BODY_BYTES, by default 1 MiB.",
-    415: "The body is not `application/json`, or has a `Content-Encoding`.",
-    422: "A field is wrong; `errors` says which.",
-    429: "As many sessions of the agent wait as NEONHUB_MAX_QUEUED allows; try again later.",
-    500: "A fault in NeonHub; the log has it under `requestId`.",
-    503: "The database or Redis is away; `Retry-After` says when to try again.",
-}
 LOCATION_HEADER = {
-    "Location": {"required": True, "schema": {"type": "string"}, "description": "Its address"}
+    "Location": {
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "Its address",
+        "example": "/api/sessions/01a209fe2c717d4fb7e329746fcf1024",
+    }
 }
 RETRY_AFTER_HEADER = {
-    "Retry-After": {"required": True, "schema": {"type": "integer"}, "description": "Seconds"}
+    "Retry-After": {
+        "required": True,
+        "schema": {"type": "integer"},
+        "description": "Seconds",
+        "example": 2,
+    }
 }
 _HEADERS = {429: RETRY_AFTER_HEADER, 503: RETRY_AFTER_HEADER}
 
@@ -66,16 +63,22 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         def route(self, rule: str, **options: Any) -> Same:
             """Serve a view."""
 
-    def fails(self, *codes: int) -> Same:
-        """Document the errors of an operation, besides those every one can have."""
+    def fails(self, *codes: int, always: tuple[int, ...] = _ANY) -> Same:
+        """Document the errors of an operation, besides those every one can have.
+
+        Parameters in a query that nothing reads are one of them for every call of the API.
+        """
+        if (self.url_prefix or "").startswith("/api"):
+            codes = (*codes, 422)
 
         def decorate(view: View) -> View:
             view = _with_no_query_unread(view)
-            for code in sorted({*codes, *_ANY}, reverse=True):
+            for code in sorted({*codes, *always}, reverse=True):
                 view = self.alt_response(
                     code,
                     schema=ErrorSchema,
-                    description=f"{HTTP_STATUS_CODES[code]}: {_MEANING[code]}",
+                    description=meaning_of(code),
+                    example=example_of(code),
                     headers=_HEADERS.get(code),
                     success=False,
                 )(view)

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, current_app, g, jsonify
 from flask_smorest import Api as SmorestApi
+from flask_smorest.utils import prepare_response
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -15,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from neonhub.api.body import UnkeepableBody
+from neonhub.api.document import DEFAULT_DESCRIPTION, example_of
 from neonhub.api.schemas.errors import ErrorSchema
 from neonhub.errors import DatabaseAway, DependencyAway, InvalidInput, NeonHubError, RedisAway
 
@@ -41,6 +43,15 @@ class Api(SmorestApi):  # type: ignore[misc]
     """flask-smorest's, answering errors in our shape."""
 
     ERROR_SCHEMA = ErrorSchema
+
+    def _register_responses(self) -> None:
+        response = {"description": DEFAULT_DESCRIPTION, "schema": self.ERROR_SCHEMA}
+        response["example"] = example_of(405)
+        prepare_response(response, self.spec, self.DEFAULT_RESPONSE_CONTENT_TYPE)
+        self.spec.components.response(self.DEFAULT_ERROR_RESPONSE_NAME, response)
+
+    def _register_pagination_header(self) -> None:
+        """Nothing: pages are bodies here."""
 
     def _register_error_handlers(self) -> None:
         super()._register_error_handlers()

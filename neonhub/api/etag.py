@@ -30,6 +30,7 @@ ETAG_HEADER = {
         "required": True,
         "schema": {"type": "string"},
         "description": "The version, for `If-Match`",
+        "example": '"3"',
     }
 }
 IF_MATCH_PARAMETER = {

@@ -121,7 +121,10 @@ class OneSchedule(MethodView):
     @blueprint.doc(operationId="getSchedule")
     @blueprint.fails(404)
     def get(self, schedule_id: str) -> Any:
-        """Read a schedule"""
+        """Read a schedule
+
+        By its id, with where it stands: the next tick, the last run, a pause.
+        """
         return _answer(services().schedules.get_schedule(schedule_id))
 
     @blueprint.arguments(

@@ -44,7 +44,10 @@ class OneSession(MethodView):
     @blueprint.doc(operationId="getSession")
     @blueprint.fails(404)
     def get(self, session_id: str) -> dict[str, Any]:
-        """Read a session"""
+        """Read a session
+
+        By its id; one that has ended is kept, its agent removed or not.
+        """
         return session_view(services().sessions.get(session_id))
 
 

@@ -21,7 +21,7 @@ class Health(MethodView):
 
     @blueprint.response(200, HealthSchema, description="It is up")
     @blueprint.doc(operationId="getHealth")
-    @blueprint.fails()
+    @blueprint.fails(always=(403, 500))
     def get(self) -> dict[str, str]:
         """Say that the process is up
 
@@ -43,6 +43,7 @@ class Readiness(MethodView):
         headers=RETRY_AFTER_HEADER,
     )
     @blueprint.doc(operationId="getReadiness")
+    @blueprint.fails(always=(403, 500))
     def get(self) -> Any:
         """Say whether work can be done
 

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from neonhub.api.schemas.base import CamelSchema, Instant, json_object
+from neonhub.api.schemas.base import CamelSchema, Instant, about, json_object
 
 SLUG = r"[a-z0-9][a-z0-9-]{0,62}"
 _NAME = validate.Length(min=1, max=200)
@@ -60,8 +60,8 @@ class AgentSchema(CamelSchema):
     name = _name(required=True)
     kind = _kind(required=True)
     config = json_object(required=True, metadata=_CONFIG)
-    created_at = Instant(required=True)
-    updated_at = Instant(required=True)
+    created_at = Instant(required=True, metadata=about("When it was created"))
+    updated_at = Instant(required=True, metadata=about("When it was last changed"))
 
 
 class RunBody(CamelSchema):

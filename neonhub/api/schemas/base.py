@@ -13,6 +13,11 @@ def camel_case(name: str) -> str:
     return head + "".join(part.title() for part in rest)
 
 
+def about(description: str, example: Any = None) -> dict[str, Any]:
+    """What the document says of a field; an instant brings an example of its own."""
+    return {"description": description} | ({} if example is None else {"example": example})
+
+
 class CamelSchema(Schema):
     """snake_case in Python, camelCase outside; unknown fields of a body are refused."""
 

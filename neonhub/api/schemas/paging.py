@@ -62,11 +62,14 @@ def page_of(item: type[CamelSchema], name: str) -> type[CamelSchema]:
         name: What the schema is called in the OpenAPI document.
     """
     total = {"description": "Items on all pages together", "example": 123}
+    size = {"description": "Items asked for", "example": 50}
     attributes: dict[str, Any] = {
         "__doc__": "One page of a list.",
-        "items": fields.List(fields.Nested(item), required=True, metadata={"description": "Items"}),
-        "page": fields.Integer(required=True, metadata={"description": "This page"}),
-        "page_size": fields.Integer(required=True, metadata={"description": "Items asked for"}),
+        "items": fields.List(
+            fields.Nested(item), required=True, metadata={"description": "What is on it"}
+        ),
+        "page": fields.Integer(required=True, metadata={"description": "This page", "example": 1}),
+        "page_size": fields.Integer(required=True, metadata=size),
         "total": fields.Integer(required=True, metadata=total),
     }
     schema = CamelSchema.from_dict(attributes, name=name)

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from neonhub.api.schemas.base import CamelSchema, Instant, StrictBoolean, StrictInteger
+from neonhub.api.schemas.base import CamelSchema, Instant, StrictBoolean, StrictInteger, about
 from neonhub.api.schemas.paging import QueryInstant
 from neonhub.api.schemas.schedules import NamedScheduleBody
 from neonhub.api.schemas.sessions import SessionSchema
@@ -62,10 +62,14 @@ class OccurrenceSchema(CamelSchema):
 class PreviewSchema(CamelSchema):
     """What a schedule would do."""
 
-    description = fields.String(required=True, metadata={"example": "At 02:30"})
-    occurrences = fields.List(fields.Nested(OccurrenceSchema), required=True)
+    description = fields.String(required=True, metadata=about("In words", "At 02:30"))
+    occurrences = fields.List(
+        fields.Nested(OccurrenceSchema), required=True, metadata=about("Its ticks, oldest first")
+    )
     warnings = fields.List(
-        fields.String(), required=True, metadata={"description": "What to think about first"}
+        fields.String(),
+        required=True,
+        metadata=about("What to think about first", ["It never fires: enabled is false."]),
     )
 
 
@@ -82,12 +86,12 @@ class ExplanationSchema(CamelSchema):
         required=True, allow_none=True, metadata={"description": "The tick, jitter included"}
     )
     expected = fields.Boolean(
-        required=True, metadata={"description": "Whether the instant asked for is a tick"}
+        required=True, metadata=about("Whether the instant asked for is a tick", True)
     )
     outcome = fields.String(
         required=True,
         validate=validate.OneOf(list(Outcome)),
-        metadata={"description": "`NOT_A_TICK`: none lies there or before, or its row is pruned"},
+        metadata=about("`NOT_A_TICK`: none lies there or before, or its row is pruned", "SKIPPED"),
     )
     reason = fields.String(
         required=True,
@@ -100,9 +104,13 @@ class ExplanationSchema(CamelSchema):
     session_id = fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": "The row it became, a skipped or missed one's too"},
+        metadata=about(
+            "The row it became, a skipped or missed one's too", "01a209fe2c717d4fb7e329746fcf1024"
+        ),
     )
-    decided_at = Instant(required=True, allow_none=True)
+    decided_at = Instant(
+        required=True, allow_none=True, metadata=about("When that was decided; null: not yet")
+    )
 
 
 class BackfillBody(CamelSchema):
@@ -114,25 +122,27 @@ class BackfillBody(CamelSchema):
         required=True,
         metadata={"description": "Ticks before it", "example": "2026-03-09T07:00:00Z"},
     )
-    dry_run = StrictBoolean(
-        load_default=False, metadata={"description": "Only tell what would run"}
-    )
+    dry_run = StrictBoolean(load_default=False, metadata=about("Only tell what would run", True))
 
 
 class BackfillTicks(CamelSchema):
     """The ticks a backfill would run, jitter included."""
 
-    count = fields.Integer(required=True, metadata={"example": 24})
-    ticks = fields.List(Instant(), required=True)
+    count = fields.Integer(required=True, metadata=about("How many there are", 1))
+    ticks = fields.List(
+        Instant(), required=True, metadata=about("Oldest first", ["2026-03-08T07:00:00Z"])
+    )
 
 
 class BackfillSchema(BackfillTicks):
     """A backfill's ticks, and the session of each."""
 
-    sessions = fields.List(fields.Nested(SessionSchema), required=True)
+    sessions = fields.List(
+        fields.Nested(SessionSchema), required=True, metadata=about("One for each tick")
+    )
 
 
 class StoppedBackfill(CamelSchema):
     """How many sessions were stopped before they started."""
 
-    stopped = fields.Integer(required=True, metadata={"example": 20})
+    stopped = fields.Integer(required=True, metadata=about("Sessions that will not start", 20))

@@ -9,6 +9,7 @@ from neonhub.api.schemas.base import (
     Instant,
     StrictBoolean,
     StrictInteger,
+    about,
     json_object,
 )
 from neonhub.api.schemas.scheduler import PauseBody
@@ -48,7 +49,7 @@ class ScheduleFieldsSchema(CamelSchema):
         metadata={"description": "Which queue its sessions wait on", "example": "NORMAL"},
     )
     enabled = StrictBoolean(
-        allow_none=True, metadata={"description": "A disabled schedule has no ticks"}
+        allow_none=True, metadata=about("A disabled schedule has no ticks", True)
     )
     input = json_object(
         allow_none=True,
@@ -142,9 +143,19 @@ class ScheduleChanges(NamedScheduleBody):
 class ScheduleSchema(ScheduleFieldsSchema):
     """A schedule, and where it stands."""
 
-    id = fields.String(required=True, metadata={"example": "01a209fe2c717d4fb7e329746fcf1024"})
-    agent_id = fields.String(required=True, metadata={"example": "daily-report"})
-    name = fields.String(required=True, metadata={"example": "default"})
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """An answer has every field."""
+        super().on_bind_field(field_name, field_obj)
+        field_obj.required = True
+
+    id = fields.String(
+        required=True,
+        metadata=about("Stays through all changes", "01a209fe2c717d4fb7e329746fcf1024"),
+    )
+    agent_id = fields.String(required=True, metadata=about("Its agent", "daily-report"))
+    name = fields.String(
+        required=True, metadata=about("Unique among the agent's schedules", "default")
+    )
     version = fields.Integer(
         required=True, metadata={"description": "Grows with each change; the `ETag`", "example": 1}
     )
@@ -152,10 +163,12 @@ class ScheduleSchema(ScheduleFieldsSchema):
         required=True,
         metadata={"description": "In words", "example": "At 09:00, Monday through Friday"},
     )
-    paused = fields.Boolean(required=True)
-    pause_reason = fields.String(required=True, allow_none=True, metadata={"example": "holidays"})
+    paused = fields.Boolean(required=True, metadata=about("Whether its ticks are skipped", False))
+    pause_reason = fields.String(
+        required=True, allow_none=True, metadata=about("Why it is paused", "holidays")
+    )
     skip_next = fields.Boolean(
-        required=True, metadata={"description": "Whether the next tick will be skipped"}
+        required=True, metadata=about("Whether the next tick will be skipped", False)
     )
     next_run_at = Instant(
         required=True,
@@ -171,8 +184,8 @@ class ScheduleSchema(ScheduleFieldsSchema):
         validate=validate.OneOf(list(SessionStatus)),
         metadata={"description": "What became of that run", "example": "COMPLETED"},
     )
-    created_at = Instant(required=True)
-    updated_at = Instant(required=True)
+    created_at = Instant(required=True, metadata=about("When it was created"))
+    updated_at = Instant(required=True, metadata=about("When it was last changed"))
 
 
 _NOT_NULL: dict[str, Any] = {
@@ -210,4 +223,4 @@ class FilterBody(PauseBody):
 class ChangedSchema(CamelSchema):
     """How many schedules were changed."""
 
-    changed = fields.Integer(required=True, metadata={"example": 3})
+    changed = fields.Integer(required=True, metadata=about("Those that were in the other state", 3))

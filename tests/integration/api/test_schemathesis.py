@@ -44,15 +44,15 @@ EFFORT = settings(
 _RECURRENCE = "exactly one recurrence, in words a schema can't check, and instants to come"
 MORE_THAN_ITS_SCHEMA = {
     "POST /api/agents": "`kind` must be registered, and takes its own `config`",
-    "PATCH /api/agents/{agent_id}": "`kind` must be registered, and takes its own `config`",
-    "POST /api/agents/{agent_id}/run": "an `Idempotency-Key` takes the same body again only",
-    "POST /api/agents/{agent_id}/schedule": _RECURRENCE,
-    "POST /api/agents/{agent_id}/schedules": _RECURRENCE,
-    "PATCH /api/schedules/{schedule_id}": _RECURRENCE,
+    "PATCH /api/agents/{agentId}": "`kind` must be registered, and takes its own `config`",
+    "POST /api/agents/{agentId}/run": "an `Idempotency-Key` takes the same body again only",
+    "POST /api/agents/{agentId}/schedule": _RECURRENCE,
+    "POST /api/agents/{agentId}/schedules": _RECURRENCE,
+    "PATCH /api/schedules/{scheduleId}": _RECURRENCE,
     "POST /api/schedules/preview": _RECURRENCE,
-    "POST /api/schedules/{schedule_id}/backfill": "`to` must be after `from`, and not far",
-    "GET /api/schedules/{schedule_id}/explain": "an offset can lead out of the calendar",
-    "GET /api/agents/{agent_id}/sessions": "an offset can lead out of the calendar",
+    "POST /api/schedules/{scheduleId}/backfill": "`to` must be after `from`, and not far",
+    "GET /api/schedules/{scheduleId}/explain": "an offset can lead out of the calendar",
+    "GET /api/agents/{agentId}/sessions": "an offset can lead out of the calendar",
 }
 """Operations that may answer what their schema allows with 422, and why."""
 
@@ -107,7 +107,7 @@ def no_undocumented_header(ctx: CheckContext, response: Response, case: Case[Any
 def excluded(operation: str) -> list[Any]:
     if operation in MORE_THAN_ITS_SCHEMA:
         return [positive_data_acceptance]
-    if operation.endswith(" /api/agents/{agent_id}/schedule"):
+    if operation.endswith(" /api/agents/{agentId}/schedule"):
         return [ensure_resource_availability]  # an agent may have none yet
     if operation == "GET /readyz":
         return [not_a_server_error]  # no scheduler is alive here, which is its documented 503
@@ -130,12 +130,12 @@ def existing(database: Database, turn: int) -> dict[str, str]:
     agent = agent or add_agent(database)
     schedule = schedule or add_schedule(database, agent)
     session = add_session(database, agent, **STANDS[turn % len(STANDS)])
-    return {"agent_id": agent.slug, "schedule_id": schedule.id, "session_id": session.id}
+    return {"agentId": agent.slug, "scheduleId": schedule.id, "sessionId": session.id}
 
 
 WORKING: dict[str, dict[str, Any]] = {
     "POST /api/agents": {"kind": "echo", "config": {}},
-    "POST /api/agents/{agent_id}/schedules": {"cronExpression": "0 9 * * *", "timezone": "UTC"},
+    "POST /api/agents/{agentId}/schedules": {"cronExpression": "0 9 * * *", "timezone": "UTC"},
 }
 """What makes something that further calls can use."""
 
