@@ -13,7 +13,8 @@ _PATH_PARAMETERS = {
     "session_id": ("sessionId", "The session's id", _ID),
 }
 _MEANING = {
-    400: "The body is not JSON, cannot be kept, or was cut short.",
+    400: "The body is not JSON, was cut short, or holds what can't be kept: NUL, half a surrogate "
+    "pair, a number of thousands of digits or beyond 1e308, the same name twice, deep nesting.",
     403: "The host or the origin is not allowed.",
     404: "There is no such thing.",
     409: "The present state does not allow this.",
