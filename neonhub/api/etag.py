@@ -1,8 +1,12 @@
 """Versions as ETags: `If-Match` is optional, and refuses the one who lost."""
 
+from collections.abc import Collection
+
 from flask import request
 
 from neonhub.errors import VersionMismatch
+
+ANY_VERSION = range(1, 2**63)
 
 
 def etag_of(version: int) -> str:
@@ -10,19 +14,26 @@ def etag_of(version: int) -> str:
     return f'"{version}"'
 
 
-def if_match() -> int | None:
-    """The version a request insists on; None for any.
+def if_match() -> Collection[int] | None:
+    """The versions a request takes as the present one; None where it does not say.
 
     Raises:
-        VersionMismatch: The header is no version of ours, so it can't be the current one.
+        VersionMismatch: The header names no version of ours, so none can be the present one.
     """
-    wanted = request.headers.get("If-Match", "").strip()
-    if wanted in ("", "*"):
+    header = request.headers.get("If-Match")
+    if header is None:
         return None
-    number = wanted.removeprefix("W/").strip('"')
-    if not number.isascii() or not number.isdigit() or len(number) > 18:
-        raise VersionMismatch(f"If-Match is {wanted!r}: it must be the ETag you read.")
-    return int(number)
+    if header.strip() == "*":
+        return ANY_VERSION
+    found = frozenset(int(number) for number in map(_number, header.split(",")) if number)
+    if not found:
+        raise VersionMismatch(f"If-Match is {header!r}: it must be the ETag you read, or *.")
+    return found
+
+
+def _number(tag: str) -> str | None:
+    number = tag.strip().removeprefix("W/").strip('"')
+    return number if number.isascii() and number.isdigit() and len(number) <= 18 else None
 
 
 ETAG_HEADER = {
@@ -39,5 +50,6 @@ IF_MATCH_PARAMETER = {
     "required": False,
     "schema": {"type": "string"},
     "example": '"3"',
-    "description": "The `ETag` that was read: 412 if the schedule has changed since.",
+    "description": "The `ETag` that was read, or several: 412 if the schedule has another now. `*` "
+    "takes any, but there must be one. An empty one is 412.",
 }

@@ -1,7 +1,7 @@
 """Schedules as people ask for them: create, change, read, remove, validate."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from redis import Redis
@@ -32,6 +32,9 @@ from neonhub.scheduling.timers import TICK
 from neonhub.scheduling.writing import edit_schedule, insert_schedule
 
 logger = logging.getLogger(__name__)
+
+MAX_NAMED = 5
+"""Versions that a message tells about."""
 
 
 class ScheduleManager:
@@ -70,13 +73,13 @@ class ScheduleManager:
         return self.put_schedule(agent_id, fields)[0]
 
     def put_schedule(
-        self, agent_id: str, fields: Mapping[str, Any], *, if_match: int | None = None
+        self, agent_id: str, fields: Mapping[str, Any], *, if_match: Collection[int] | None = None
     ) -> tuple[Schedule, bool]:
         """Create a schedule, or update the one of the same name; an equal body changes nothing.
 
         Args:
             fields: As for `create_schedule`.
-            if_match: The version that must be the present one; None: any, or none.
+            if_match: The present version must be one of these; None: any, or none.
 
         Returns:
             The schedule, and whether it was created.
@@ -84,7 +87,7 @@ class ScheduleManager:
         Raises:
             AgentNotFound: No agent has this id.
             InvalidInput: A field is wrong.
-            VersionMismatch: The present version is not `if_match`.
+            VersionMismatch: The present version is none of `if_match`.
         """
         try:
             return self._put(agent_id, fields, if_match)
@@ -93,18 +96,22 @@ class ScheduleManager:
             return self._put(agent_id, fields, if_match)
 
     def update_schedule(
-        self, schedule_id: str, changes: Mapping[str, Any], *, if_match: int | None = None
+        self,
+        schedule_id: str,
+        changes: Mapping[str, Any],
+        *,
+        if_match: Collection[int] | None = None,
     ) -> Schedule:
         """Change single fields; those not given stay, those given as None get their default.
 
         Args:
             changes: By snake_case names.
-            if_match: The version that must be the present one; None: any.
+            if_match: The present version must be one of these; None: any.
 
         Raises:
             ScheduleNotFound: No schedule has this id.
             InvalidInput: A field is wrong.
-            VersionMismatch: The present version is not `if_match`.
+            VersionMismatch: The present version is none of `if_match`.
             Conflict: Another schedule of the agent has the new name.
         """
         try:
@@ -120,14 +127,14 @@ class ScheduleManager:
             self._set_timer(schedule)
         return schedule
 
-    def delete_schedule(self, schedule_id: str, *, if_match: int | None = None) -> None:
+    def delete_schedule(self, schedule_id: str, *, if_match: Collection[int] | None = None) -> None:
         """Remove a schedule; what already runs is left to finish, and its sessions are kept.
 
         Backfilled ticks that wait are stopped.
 
         Raises:
             ScheduleNotFound: No schedule has this id.
-            VersionMismatch: The present version is not `if_match`.
+            VersionMismatch: The present version is none of `if_match`.
         """
         with self._database.begin() as db:
             schedule = find_schedule(db, schedule_id, lock=True)
@@ -211,7 +218,7 @@ class ScheduleManager:
         return describe(Recurrence(cron_expression=expression))
 
     def _put(
-        self, agent_id: str, fields: Mapping[str, Any], if_match: int | None
+        self, agent_id: str, fields: Mapping[str, Any], if_match: Collection[int] | None
     ) -> tuple[Schedule, bool]:
         name = check_name(fields.get("name") or DEFAULT_NAME)
         with self._database.begin() as db:
@@ -237,7 +244,7 @@ class ScheduleManager:
         schedule: Schedule,
         body: Mapping[str, Any],
         name: str,
-        if_match: int | None,
+        if_match: Collection[int] | None,
     ) -> bool:
         _check_version(schedule, if_match)
         now, retries = self._clock(), self._max_retries
@@ -268,8 +275,9 @@ def _named(db: Session, agent: Agent, name: str, *, lock: bool = False) -> Sched
     return db.scalars(query.with_for_update(of=Schedule) if lock else query).one_or_none()
 
 
-def _check_version(schedule: Schedule, if_match: int | None) -> None:
-    if if_match is not None and schedule.version != if_match:
+def _check_version(schedule: Schedule, if_match: Collection[int] | None) -> None:
+    if if_match is not None and schedule.version not in if_match:
+        named = " or ".join(str(version) for version in sorted(if_match)[:MAX_NAMED])
         raise VersionMismatch(
-            f"Version {if_match} is not the current one, {schedule.version}; read it again."
+            f"Version {named} is not the current one, {schedule.version}; read it again."
         )

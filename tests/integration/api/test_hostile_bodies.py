@@ -440,7 +440,9 @@ def test_what_is_wrong_with_a_query_is_said(client: Client, query: str, sentence
     assert (answer.status_code, sentence in answer.json["message"]) == (422, True), answer.json
 
 
-@pytest.mark.parametrize("version", ["3", '"3"', '"x"', "W/", '"-1"', '"1e3"', '"²"', "9" * 5_000])
+@pytest.mark.parametrize(
+    "version", ["", "3", '"3"', '"x"', "W/", '"-1"', '"1e3"', '"²"', "9" * 5_000]
+)
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 def test_a_version_that_is_none_is_refused(client: Client, method: str, version: str) -> None:
     call = f"{method} /api/schedules/{SCHEDULE}"

@@ -191,6 +191,24 @@ def test_what_is_wrong_is_told_by_field_and_changes_nothing(
     assert client.get(PATH).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        *(('"1"', 200), ('"7", "1"', 200), ('W/"1","2"', 200), ('"other", "1"', 200), ("*", 200)),
+        *(('"2"', 412), ('"2", "3"', 412), ('"other"', 412), ("", 412), (" ", 412), (",", 412)),
+    ],
+)
+def test_any_of_the_versions_may_match(client: Client, tags: str, code: int) -> None:
+    made = client.post(PATH, DAILY).json
+    path = f"/api/schedules/{made['id']}"
+    assert client.patch(path, {"priority": "LOW"}, headers={"If-Match": tags}).status_code == code
+
+
+def test_any_version_is_none_where_there_is_no_schedule(client: Client) -> None:
+    assert client.post(PATH, DAILY, headers={"If-Match": "*"}).status_code == 412
+    assert client.get(PATH).status_code == 404
+
+
 def test_an_instant_may_be_written_in_lower_case(client: Client) -> None:
     made = client.post(PATH, {"runAt": "2026-03-02t14:00:00.5z"})
     assert (made.status_code, made.json["runAt"]) == (201, "2026-03-02T14:00:00.500000Z")

@@ -234,15 +234,15 @@ def test_jitter_moves_the_next_run_by_the_same_amount(manager: ScheduleManager) 
 
 def test_an_edit_of_another_version_is_refused(manager: ScheduleManager) -> None:
     schedule = manager.create_schedule("reporter", DAILY)
-    manager.update_schedule(schedule.id, {"priority": "LOW"}, if_match=1)
+    manager.update_schedule(schedule.id, {"priority": "LOW"}, if_match={1})
     with pytest.raises(VersionMismatch, match="current one, 2"):
-        manager.update_schedule(schedule.id, {"priority": "HIGH"}, if_match=1)
+        manager.update_schedule(schedule.id, {"priority": "HIGH"}, if_match={1})
     with pytest.raises(VersionMismatch):
-        manager.put_schedule("reporter", DAILY, if_match=1)
+        manager.put_schedule("reporter", DAILY, if_match={1})
     with pytest.raises(VersionMismatch):
-        manager.put_schedule("reporter", {**DAILY, "name": "new"}, if_match=1)
+        manager.put_schedule("reporter", {**DAILY, "name": "new"}, if_match={1})
     with pytest.raises(VersionMismatch):
-        manager.delete_schedule(schedule.id, if_match=1)
+        manager.delete_schedule(schedule.id, if_match={1})
 
 
 def test_schedules_of_one_agent_are_told_apart_by_name(manager: ScheduleManager) -> None:
