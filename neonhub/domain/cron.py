@@ -42,6 +42,9 @@ _NUMBERS: tuple[dict[str, int], ...] = (
 """What each field's names stand for."""
 
 _NAME = re.compile(r"(?<![a-z/])[a-z]{3}(?![a-z])")
+_RANGE = re.compile(r"(\d+)-(\d+)(?!\d)")
+_TO_SUNDAY = re.compile(r"(?<=[^-])-sun(?![a-z])")
+_WEEKDAY = 4
 _EQUAL_ENDS = re.compile(r"(?<![^,])0*(\d+)-0*\1(/0*[1-9]\d*)?(?![^,])")
 
 
@@ -140,9 +143,12 @@ def _fields(text: str) -> list[str]:
 
 def _without_equal_ends(field: str, place: int) -> str:
     """The field with `5-5` written as `5`, which croniter would take for every value."""
+    return _EQUAL_ENDS.sub(r"\1", _with_numbers(field, place))
+
+
+def _with_numbers(field: str, place: int) -> str:
     numbers = _NUMBERS[place]
-    numbered = _NAME.sub(lambda name: str(numbers.get(name[0], name[0])), field.lower())
-    return _EQUAL_ENDS.sub(r"\1", numbered)
+    return _NAME.sub(lambda name: str(numbers.get(name[0], name[0])), field.lower())
 
 
 def refuse_long_steps(text: str) -> None:
@@ -157,6 +163,22 @@ def refuse_long_steps(text: str) -> None:
                 raise InvalidSchedule(
                     f"A step of {step} in {field!r} is longer than the field, which has {count} "
                     "values; use an interval instead."
+                )
+
+
+def refuse_backward_ranges(text: str) -> None:
+    """Refuse `22-4`, as Debian's cron does; `fri-sun` goes upwards, to the Sunday that is 7.
+
+    Raises:
+        InvalidSchedule: With the reason in words.
+    """
+    for place, field in enumerate(_fields(text)):
+        for part in field.lower().split(","):
+            upwards = _TO_SUNDAY.sub("-7", part) if place == _WEEKDAY else part
+            ends = _RANGE.match(_with_numbers(upwards, place))
+            if ends and int(ends[1]) > int(ends[2]):
+                raise InvalidSchedule(
+                    f"The range {part!r} does not go upwards; write two, such as 22-23,0-4."
                 )
 
 

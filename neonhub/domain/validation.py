@@ -8,7 +8,12 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from neonhub.domain.cron import InvalidSchedule, parse_cron, refuse_long_steps
+from neonhub.domain.cron import (
+    InvalidSchedule,
+    parse_cron,
+    refuse_backward_ranges,
+    refuse_long_steps,
+)
 from neonhub.domain.interval import parse_interval
 from neonhub.domain.occurrences import shortest_distance
 from neonhub.domain.schedule import Recurrence
@@ -176,6 +181,7 @@ def _cron(value: object) -> str:
         raise InvalidSchedule(f"{value!r} is not a text of five fields.")
     parse_cron(value)
     refuse_long_steps(value)
+    refuse_backward_ranges(value)
     return value
 
 

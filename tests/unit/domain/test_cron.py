@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from neonhub.domain.cron import InvalidSchedule, parse_cron
+from neonhub.domain.cron import InvalidSchedule, parse_cron, refuse_backward_ranges
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,31 @@ def test_a_date_matches_by_day_of_month_or_day_of_week(
 def test_what_is_not_standard_cron_is_refused_in_words(text: str, reason: str) -> None:
     with pytest.raises(InvalidSchedule, match=reason):
         parse_cron(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("5-1 * * * *", "0 22-4 * * *", "0 0 28-3 * *", "0 0 * nov-feb *", "50-10/5 * * * *"),
+        *("0 0 * * fri-mon", "0 0 * * 6-0", "0 0 * * 7-0", "0 0 * * 7-2", "0,5-1 * * * *"),
+    ],
+)
+def test_a_range_that_does_not_go_upwards_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSchedule, match=r"does not go upwards; write two, such as 22-23,0-4"):
+        refuse_backward_ranges(text)
+
+
+@pytest.mark.parametrize("text", ["fri-sun", "FRI-Sun/2", "5-7", "5-sun", "sun-sat", "mon,fri-sun"])
+def test_a_range_may_end_on_sunday(text: str) -> None:
+    refuse_backward_ranges(f"0 0 * * {text}")
+    assert parse_cron(f"0 0 * * {text}").matches(SUNDAY)
+
+
+@pytest.mark.parametrize(
+    "text", ["@weekly", "5-5 0-23 1-31 1-12 0-7", "*/5 9-17/2 1,2-3 jan-dec *"]
+)
+def test_any_other_range_goes_upwards(text: str) -> None:
+    refuse_backward_ranges(text)
 
 
 @pytest.mark.parametrize("text", ["0 0 29 2 *", "0 0 31 2 1", "0 0 31 1,2 *", "*/60 */24 * * *"])

@@ -277,7 +277,11 @@ def begins(ticks: list[datetime], said: str) -> bool:
     ("expression", "by_us", "by_cronsim"),
     [
         ("@daily", True, False),  # an alias
-        ("0 9 * * fri-mon", True, False),  # a range across the end of its field
+        (
+            "0 9 * * fri-mon",
+            True,
+            False,
+        ),  # a range across the end of its field, which no body may have
         ("0 22-4 * * *", True, False),
         ("0 0 L * *", False, True),  # the last day of the month
         ("0 0 LW * *", False, True),  # its last working day

@@ -46,6 +46,7 @@ def test_none_means_left_out() -> None:
         ({"cron_expression": "0 9 * * *", "interval": 60}, "interval", "Only one"),
         ({"cron_expression": "* * *"}, "cronExpression", "3 fields"),
         ({"cron_expression": "0 0 31 2 *"}, "cronExpression", "never fires"),
+        ({"cron_expression": "0 22-4 * * *"}, "cronExpression", "does not go upwards"),
         ({"cron_expression": "*/90 * * * *"}, "cronExpression", "step of 90"),
         ({"cron_expression": "0 0 1-31/32 * *"}, "cronExpression", "step of 32"),
         ({"interval": "soon"}, "interval", "every 30 minutes"),
