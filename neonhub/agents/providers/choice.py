@@ -67,5 +67,6 @@ def _module(name: str) -> ModuleType:
         return importlib.import_module(f"neonhub.agents.providers.{name}")
     except ModuleNotFoundError as error:
         raise NonRetryableError(
-            f"The package '{error.name}' is missing: install it with `pip install neonhub[{name}]`."
+            f"The package '{error.name}' is missing: "
+            f"run `pip install '.[{name}]'` in the folder of NeonHub."
         ) from error

@@ -70,7 +70,9 @@ def test_a_missing_sdk_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> No
         raise ModuleNotFoundError("No module named 'openai'", name="openai")
 
     monkeypatch.setattr(importlib, "import_module", fail)
-    with pytest.raises(NonRetryableError, match=r"pip install neonhub\[openai\]"):
+    with pytest.raises(
+        NonRetryableError, match=r"pip install '\.\[openai\]'` in the folder of NeonHub"
+    ):
         choose("openai", None, OPENAI)
 
 
