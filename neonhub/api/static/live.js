@@ -34,8 +34,8 @@ function agentItem(agent, schedules) {
   const item = element("li");
   item.append(element("strong", agent.name), element("small", agent.id));
   for (const schedule of schedules) {
-    const next = schedule.nextRunAt ? new Date(schedule.nextRunAt).toLocaleString() : "never again";
-    item.append(element("small", `${schedule.description} · next ${next}`));
+    const next = schedule.nextRunAt ? `next ${new Date(schedule.nextRunAt).toLocaleString()}` : "never again";
+    item.append(element("small", `${schedule.description} · ${schedule.enabled ? next : "disabled"}`));
   }
   const run = element("button", "Run now");
   run.addEventListener("click", () => fetch(`/api/agents/${agent.id}/run`, { method: "POST" }));
