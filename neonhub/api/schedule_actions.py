@@ -120,7 +120,7 @@ class PauseOne(MethodView):
         """Pause a schedule
 
         Its ticks are `SKIPPED` with `paused`, and never caught up. What runs finishes. Repeats
-        are harmless; the first reason stays.
+        are harmless; one with another reason tells the new one.
         """
         return _set_paused(schedule_id, True, body["reason"])
 

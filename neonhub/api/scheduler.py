@@ -53,7 +53,8 @@ class Pause(MethodView):
         """Pause the scheduler
 
         Nothing new starts on schedule; ticks that come due are `SKIPPED` and never caught up.
-        What runs finishes, and run-now still works. Repeats are harmless.
+        What runs finishes, and run-now still works. Repeats are harmless; one with another reason
+        tells the new one.
         """
         return _set_paused(True, body["reason"])
 

@@ -18,7 +18,7 @@ from neonhub.domain.states import Priority
 from neonhub.errors import Conflict
 from neonhub.execution.fleet import get_fleet
 from neonhub.execution.outbox import Outbox
-from neonhub.models import Agent, Schedule
+from neonhub.models import Agent, Fleet, Schedule
 from neonhub.models.finding import find_schedule, live_schedules
 from neonhub.scheduling.settling import BATCH, settle, settle_all
 
@@ -45,24 +45,33 @@ def set_scheduler_paused(
         reason: Shown as long as it is paused; at most 500 characters are kept.
 
     Returns:
-        False if that was the state already: then nothing changes, the first reason stays.
+        False if that was the state already, and no other reason is given.
     """
     with database.read() as db:
-        if paused == (get_fleet(db).paused_at is not None):
+        if _is_repeat(get_fleet(db), paused, reason):
             return False
     settle_all(database, redis, now)
     outbox = Outbox()
     with database.begin() as db:
         fleet = get_fleet(db, lock=True)
-        if paused == (fleet.paused_at is not None):
+        if _is_repeat(fleet, paused, reason):
             return False
-        fleet.paused_at = now if paused else None
-        fleet.pause_reason = reason[:MAX_REASON] if paused and reason else None
+        fleet.paused_at = (fleet.paused_at or now) if paused else None
+        fleet.pause_reason = _kept(reason) if paused else None
         data = {"paused": paused, "reason": fleet.pause_reason}
         word = "paused" if paused else "resumed"
         outbox.tell_all(db, "scheduler:status", data, now=now, message=word)
     outbox.deliver(redis)
     return True
+
+
+def _is_repeat(fleet: Fleet, paused: bool, reason: str | None) -> bool:
+    is_new_reason = paused and reason and _kept(reason) != fleet.pause_reason
+    return paused == (fleet.paused_at is not None) and not is_new_reason
+
+
+def _kept(reason: str | None) -> str | None:
+    return reason[:MAX_REASON] if reason else None
 
 
 def set_schedule_paused(
@@ -77,7 +86,8 @@ def set_schedule_paused(
     """Pause or resume a schedule; its ticks go on, and are skipped while it is paused.
 
     Args:
-        reason: Shown as long as it is paused; at most 500 characters are kept.
+        reason: Shown as long as it is paused, or until another is given; at most 500 characters
+            are kept.
 
     Raises:
         ScheduleNotFound: No schedule has this id.
@@ -87,6 +97,8 @@ def set_schedule_paused(
         schedule = find_schedule(db, schedule_id, lock=True)
         changed = _set_paused(db, [schedule_id], paused, reason, now)
         db.refresh(schedule)
+        if paused and reason:
+            schedule.pause_reason = _kept(reason)
     outbox.deliver(redis)
     if changed:
         extra = {"schedule_id": schedule_id, "reason": reason}
@@ -155,7 +167,7 @@ def _next_batch(db: Session, which: ScheduleFilter, paused: bool, after: str) ->
 def _set_paused(
     db: Session, schedule_ids: Sequence[str], paused: bool, reason: str | None, now: datetime
 ) -> int:
-    kept = reason[:MAX_REASON] if paused and reason else None
+    kept = _kept(reason) if paused else None
     values = {"paused_at": now if paused else None, "pause_reason": kept}
     others = Schedule.id.in_(schedule_ids), Schedule.paused_at.is_(None) == paused
     return changed_rows(db, update(Schedule).where(*others).values(values))
