@@ -1,13 +1,11 @@
 """A blueprint whose every operation documents the errors any request can get."""
 
-from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from flask_smorest import Blueprint as SmorestBlueprint
 
 from neonhub.api.body import BodyParser
 from neonhub.api.document import example_of, meaning_of
-from neonhub.api.query import refuse_unread_query
 from neonhub.api.schemas.errors import ErrorSchema
 
 View = TypeVar("View")
@@ -64,15 +62,9 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
             """Serve a view."""
 
     def fails(self, *codes: int, always: tuple[int, ...] = _ANY) -> Same:
-        """Document the errors of an operation, besides those every one can have.
-
-        Parameters in a query that nothing reads are one of them for every call of the API.
-        """
-        if (self.url_prefix or "").startswith("/api"):
-            codes = (*codes, 422)
+        """Document the errors of an operation, besides those every one can have."""
 
         def decorate(view: View) -> View:
-            view = _with_no_query_unread(view)
             for code in sorted({*codes, *always}, reverse=True):
                 view = self.alt_response(
                     code,
@@ -85,17 +77,6 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
             return view
 
         return decorate
-
-
-def _with_no_query_unread(view: View) -> View:
-    """Run a view unless the request has parameters that nothing has read."""
-
-    @wraps(view)  # type: ignore[arg-type]
-    def checked(*args: Any, **values: Any) -> Any:
-        refuse_unread_query()
-        return view(*args, **values)  # type: ignore[operator]
-
-    return checked  # type: ignore[return-value]
 
 
 BODY_ERRORS = (400, 413, 415, 422)
