@@ -56,13 +56,16 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def adopt_orphans() -> None:
+def adopt_orphans(wanted: bool = True) -> None:
     """Become the parent of descendants whose own parent dies, so that none gets away.
 
     Linux only; elsewhere a descendant that leaves its process tree is not found again.
+
+    Args:
+        wanted: False: no longer.
     """
     if _libc is not None:
-        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
 
 
 def child_pids(pid: int) -> set[int]:

@@ -244,7 +244,7 @@ class Litterer(BaseAgent):
         subprocess.run(["setsid", "--fork", "sleep", "600"], check=True)
 
     def _leave_memory(self) -> None:
-        self.kept.append(b"x" * 2 * 2**20)
+        self.kept.append(b"x" * 64 * 2**20)  # more than an allocator keeps
 
 
 LITTER: ContextVar[str | None] = ContextVar("LITTER", default=None)

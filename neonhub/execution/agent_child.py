@@ -26,6 +26,9 @@ MAX_MESSAGE_CHARACTERS = 8 * 1024
 STOP = b"stop"
 """What the keeper sends to ask for a stop; everything else it sends is a claim to run."""
 
+BEGAN = "began"
+"""The kind of a run's first message."""
+
 END = "end"
 """The kind of a run's last message."""
 
@@ -65,6 +68,7 @@ def _serve(pipe: Connection, agents: AgentManager, recycling: Recycling) -> None
         reporter = PipeReporter(
             pipe, max_lines=claim.max_log_lines, max_line_bytes=claim.max_log_line_bytes
         )
+        reporter.send({"kind": BEGAN})
         # A context of its own: what a run sets there ends with it.
         end = contextvars.Context().run(_execute, reporter, inbox, claim, agents)
         sys.stdout.flush()

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from neonhub.agents import AgentManager
-from neonhub.execution.agent_child import END, READY, STOP, live
+from neonhub.execution.agent_child import BEGAN, END, READY, STOP, live
 from neonhub.execution.agent_guard import SILENCE, Guard
 from neonhub.execution.agent_traces import FRESH, Recycling
 from neonhub.execution.claims import Claim
@@ -50,7 +50,7 @@ class AgentProcess:
         self._status: int | None = None
         self._is_resting = False  # between two runs
         self._resting_since = 0.0
-        self._has_ended = False  # the run, by its own word
+        self._has_begun = self._has_ended = False  # the run, by its own word
         self._bystanders: set[int] = set()
         self._guard: Guard
 
@@ -69,6 +69,9 @@ class AgentProcess:
         try:
             while not self._has_ended and self._pipe.poll(max(0.0, timeout)):
                 message = json.loads(self._pipe.recv_bytes())
+                if message["kind"] == BEGAN:
+                    self._has_begun = True
+                    continue
                 self._has_ended = message["kind"] == END
                 yield message
                 timeout = 0
@@ -99,11 +102,12 @@ class AgentProcess:
         """See a run off: nothing of it goes on.
 
         Returns:
-            Whether it was killed before, as its keeper was silent for nearly a lease.
+            Whether it was cut off for no fault of the agent: its keeper was silent for nearly a
+            lease, or the process died before the agent began.
         """
         self._is_resting = self._has_ended and self._is_ready() and self._guard.rest()
         self._resting_since = time.monotonic()
-        return False if self._is_resting else self.close()
+        return not self._is_resting and (self.close() or not self._has_begun)
 
     def close_if_idle(self, idle_seconds: float = IDLE_SECONDS) -> None:
         """End the process if it had nothing to do for so long."""
@@ -114,7 +118,7 @@ class AgentProcess:
         """Kill the process and all that it started, wherever they moved to.
 
         Returns:
-            As `end`.
+            Whether it was killed before, as its keeper was silent for nearly a lease.
         """
         if self._limits is None:
             return False
@@ -149,7 +153,7 @@ class AgentProcess:
         """Hand a run over; False: the process is gone."""
         if self.has_exited():
             return False
-        self._is_resting = self._has_ended = False
+        self._is_resting = self._has_begun = self._has_ended = False
         self._guard.begin()
         try:
             self._pipe.send_bytes(run)

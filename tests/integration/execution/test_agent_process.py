@@ -17,7 +17,7 @@ from neonhub.execution.agent_guard import Guard
 from neonhub.execution.agent_process import AgentProcess
 from neonhub.execution.agent_traces import Recycling
 from neonhub.execution.claims import Claim
-from neonhub.process import child_pids, is_alive
+from neonhub.process import adopt_orphans, child_pids, is_alive
 from tests.waiting import wait_until
 
 CLAIM = Claim(
@@ -48,6 +48,7 @@ def warm(max_runs: int = 1000, max_growth_bytes: int | None = None) -> Iterator[
         yield process
     finally:
         process.close()
+        adopt_orphans(False)  # the tests' own process is no worker
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_what_cannot_be_put_back_ends_the_process(process: AgentProcess, left: s
 
 
 def test_a_process_that_grew_too_much_is_replaced() -> None:
-    with warm(max_growth_bytes=2**20) as process:
+    with warm(max_growth_bytes=8 * 2**20) as process:
         assert run(process, "memory")["pid"] != run(process)["pid"]
 
 
@@ -136,8 +137,17 @@ def test_a_run_that_was_not_seen_off_is_not_mistaken_for_the_next(process: Agent
 def test_a_process_that_died_while_it_rested_is_replaced(process: AgentProcess) -> None:
     first = run(process)["pid"]
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: not is_alive(first))
+    wait_until(process.has_exited)
     assert run(process)["pid"] != first
+
+
+def test_a_run_whose_process_died_before_it_began_is_no_failure(process: AgentProcess) -> None:
+    first = psutil.Process(run(process)["pid"])
+    first.suspend()
+    process.start(CLAIM)
+    first.kill()
+    wait_until(process.has_exited)
+    assert not list(process.receive(0)) and process.end()
 
 
 def test_a_guard_that_died_takes_its_agent_with_it(process: AgentProcess) -> None:

@@ -132,6 +132,7 @@ def test_an_agent_whose_process_dies_has_failed(bench: Bench) -> None:
 def test_an_agent_that_is_killed_has_failed_in_words(bench: Bench) -> None:
     session = bench.session("slow", {"seconds": 60, "steps": 600}, max_retries=0)
     keeper = bench.start(session)
+    bench.wait(lambda: bench.redis.xlen(EVENTS_STREAM) > 1)  # it tells of its progress
     os.kill(bench.agent_pid(keeper), signal.SIGKILL)
     bench.finish(keeper)
     error = reload(bench.database, session).error

@@ -175,11 +175,14 @@ class World(RuleBasedStateMachine):
 
     @rule()
     def look(self) -> None:
-        """A scheduler looks until nothing is due, claims of dead ones included."""
+        """A scheduler looks until nothing is due, claims of dead ones included.
+
+        One that finds Redis emptied puts the timers back in its next step.
+        """
         self.now += SECOND
         for _ in range(1000):
             self.now += 6 * SECOND
-            if not self.scheduler.step(self.now):
+            if not self.scheduler.step(self.now) and self.scheduler._is_loaded:
                 break
         self.latest = max(self.latest, self.now)
         self.is_settled = self.now == self.latest
@@ -283,3 +286,20 @@ def test_random_histories(database: Database, redis_connection: Redis) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_redis_is_lost_while_a_scheduler_still_loads(
+    database: Database, redis_connection: Redis
+) -> None:
+    """A history that was found: the load ended in the step that saw the loss."""
+    world = World(database, redis_connection, lambda: None)
+    world.begin()
+    world.die_after_the_claim()
+    recurrence = {"cron_expression": "*/30 * * * *", "timezone": ZONE}
+    policy = {"overlap": "SKIP", "catch_up": "LATEST", "catch_up_window_seconds": 0}
+    world.create(recurrence=recurrence, policy=policy)
+    world.scheduler.step(world.now)
+    world.lose_redis()
+    world.wait(minutes=30)
+    world.look()
+    world.every_due_tick_has_a_row()
