@@ -13,6 +13,8 @@ from neonhub.agents import AgentManager, NonRetryableError
 from neonhub.config import load_settings
 from neonhub.domain.endings import AttemptEnd, Standing, after_attempt
 from neonhub.domain.states import HoldReason, SessionStatus
+from tests.chaos.cells import cells
+from tests.chaos.choice import SAMPLE
 from tests.documents import (
     DOCUMENTS,
     OPERATIONS,
@@ -28,6 +30,7 @@ from tests.documents import (
 
 STATE_MACHINE = ROOT / "docs" / "state-machine.md"
 GLOSSARY = ROOT / "docs" / "glossary.md"
+RELIABILITY = ROOT / "docs" / "reliability.md"
 NOW = datetime(2026, 3, 8, 7, tzinfo=UTC)
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -176,3 +179,9 @@ def test_log_lines_that_operations_explains_are_written_somewhere() -> None:
 
 def test_the_changelog_says_what_is_not_released_yet() -> None:
     assert "\n## [Unreleased]\n" in read(ROOT / "CHANGELOG.md")
+
+
+def test_the_figures_of_the_fault_matrix_are_those_of_the_code() -> None:
+    every = [*cells(is_proxied=False), *cells(is_proxied=True)]
+    assert f"all {len(every)} cells" in read(RELIABILITY)
+    assert f"{2 * SAMPLE} cells" in read(RELIABILITY)
