@@ -5,6 +5,7 @@ from collections.abc import Collection
 from cron_descriptor import CasingTypeEnum, Options, get_description
 
 from neonhub.domain.cron import ALIASES, Cron, parse_cron
+from neonhub.domain.instant import text_of
 from neonhub.domain.schedule import Recurrence
 
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -16,7 +17,7 @@ def describe(rec: Recurrence) -> str:
         return _cron_words(rec.cron_expression)
     if rec.interval_seconds is not None:
         return _interval_words(rec.interval_seconds)
-    at = rec.run_at.isoformat().replace("+00:00", "Z") if rec.run_at else "no time"
+    at = text_of(rec.run_at) if rec.run_at else "no time"
     return f"Once at {at}"
 
 

@@ -14,6 +14,7 @@ from neonhub.domain.cron import (
     refuse_backward_ranges,
     refuse_long_steps,
 )
+from neonhub.domain.instant import text_of
 from neonhub.domain.interval import parse_interval
 from neonhub.domain.occurrences import shortest_distance
 from neonhub.domain.schedule import Recurrence
@@ -157,14 +158,14 @@ def _check_window(
 ) -> None:
     start, end = checked.start_at, checked.end_at
     if end is not None and end <= now and end != stored.get("end_at"):
-        check.fail("end_at", f"{_text(end)} is in the past; nothing could fire any more.")
+        check.fail("end_at", f"{text_of(end)} is in the past; nothing could fire any more.")
     if start is not None and end is not None and end < start:
-        check.fail("end_at", f"{_text(end)} is before startAt, {_text(start)}.")
+        check.fail("end_at", f"{text_of(end)} is before startAt, {text_of(start)}.")
     run_at = checked.run_at
     if run_at is not None and run_at <= now and run_at != stored.get("run_at"):
-        check.fail("run_at", f"{_text(run_at)} is in the past; it must be in the future.")
+        check.fail("run_at", f"{text_of(run_at)} is in the past; it must be in the future.")
     if run_at is not None and ((start and run_at < start) or (end and run_at > end)):
-        check.fail("run_at", f"{_text(run_at)} is outside startAt and endAt.")
+        check.fail("run_at", f"{text_of(run_at)} is outside startAt and endAt.")
 
 
 def _check_jitter(check: _Check, checked: ScheduleFields, now: datetime) -> None:
@@ -221,7 +222,7 @@ def _instant(value: object) -> datetime:
 def _instant_in_reach(value: object) -> datetime:
     instant = _instant(value)
     if not FIRST_YEAR <= instant.year <= LAST_YEAR:
-        sentence = f"{_text(instant)} is outside the years {FIRST_YEAR} to {LAST_YEAR}."
+        sentence = f"{text_of(instant)} is outside the years {FIRST_YEAR} to {LAST_YEAR}."
         raise InvalidSchedule(sentence)
     return instant
 
@@ -254,7 +255,3 @@ def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidSchedule(f"{value!r} must be an object.")
     return value
-
-
-def _text(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from neonhub.domain.instant import text_of
 from neonhub.domain.occurrences import next_tick
 from neonhub.domain.schedule import Recurrence
 from neonhub.errors import InvalidInput
@@ -17,12 +18,8 @@ def refuse_empty_window(rec: Recurrence, now: datetime) -> None:
     """
     if next_tick(rec, now) is not None:
         return
-    since = _text(max(now, rec.start_at) if rec.start_at else now)
+    since = text_of(max(now, rec.start_at) if rec.start_at else now)
     if rec.end_at is None:
         raise InvalidInput({"startAt": [f"No tick lies after {since}; it would never fire."]})
-    sentence = f"No tick lies between {since} and {_text(rec.end_at)}; it would never fire."
+    sentence = f"No tick lies between {since} and {text_of(rec.end_at)}; it would never fire."
     raise InvalidInput({"endAt": [sentence]})
-
-
-def _text(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")

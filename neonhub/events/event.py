@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from neonhub.domain.instant import text_of
+
 NAMES = (
     "agent:started",
     "agent:completed",
@@ -40,7 +42,7 @@ class Event:
                 "agentId": self.agent_id,
                 "sessionId": self.session_id,
                 "scheduleId": self.schedule_id,
-                "timestamp": self.timestamp.isoformat().replace("+00:00", "Z"),
+                "timestamp": text_of(self.timestamp),
                 "data": dict(self.data),
             },
             separators=(",", ":"),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from neonhub.database import Database, changed_rows
 from neonhub.domain.endings import AttemptEnd, NextState, Standing, after_attempt
+from neonhub.domain.instant import text_of
 from neonhub.domain.states import SessionStatus
 from neonhub.execution.claims import Claim
 from neonhub.execution.fleet import get_fleet
@@ -173,7 +174,7 @@ def tell_failed(
         "reason": session.reason or (end.lower() if end and again else None),
         "attempt": session.attempt,
         "willRetry": again,
-        "nextAttemptAt": next_at.isoformat().replace("+00:00", "Z") if next_at else None,
+        "nextAttemptAt": text_of(next_at) if next_at else None,
         "error": {k: error[k] for k in ("type", "message")} if error else None,
     }
     message = error["message"] if error else str(session.status).lower()

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from neonhub.database import Database
 from neonhub.domain.decision import TickRow
+from neonhub.domain.instant import text_of
 from neonhub.domain.jitter import jitter_for
 from neonhub.domain.occurrences import ticks_between
 from neonhub.domain.states import HoldReason, SessionStatus, Trigger
@@ -149,7 +150,7 @@ def _require_known(
     pruned_until = read_pruned_until(db, schedule_id)
     if pruned_until is None or not ticks or ticks[0] > pruned_until:
         return
-    until = (pruned_until + jitter).isoformat().replace("+00:00", "Z")
+    until = text_of(pruned_until + jitter)
     sentence = (
         f"What ran until {until} is pruned, so nothing tells which of these ticks ran already; "
         "begin after it."

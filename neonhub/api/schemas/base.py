@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 
+from neonhub.domain.instant import text_of
+
 
 def camel_case(name: str) -> str:
     """`next_run_at` → `nextRunAt`."""
@@ -97,4 +99,4 @@ def json_object(**options: Any) -> fields.Dict:
 
 def to_text(instant: datetime) -> str:
     """RFC 3339 in UTC with `Z`; a fraction only where there is one."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return text_of(instant.astimezone(UTC))
