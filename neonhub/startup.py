@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -58,19 +59,8 @@ def prepare_database(
     Returns:
         Whether it is ready; False if asked to stop first.
     """
-    reported = ""
-    while not should_stop():
-        try:
-            migrate(database)
-        except DBAPIError as error:
-            reason = str(error.orig).strip().splitlines()[0]
-            if reason != reported:
-                logger.error("The database does not answer; trying on: %s", reason)
-            reported = reason
-            sleep(RETRY_SECONDS)
-        else:
-            return True
-    return False
+    sentence = "The database does not answer; trying on"
+    return _wait(sentence, partial(migrate, database), should_stop, sleep)
 
 
 def wait_for_redis(redis: Redis, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -79,14 +69,27 @@ def wait_for_redis(redis: Redis, *, sleep: Callable[[float], None] = time.sleep)
     Args:
         sleep: Waits so many seconds before the next try.
     """
+    _wait("Redis does not answer; trying on", redis.ping, lambda: False, sleep)
+
+
+def _wait(
+    sentence: str,
+    attempt: Callable[[], object],
+    should_stop: Callable[[], bool],
+    sleep: Callable[[float], None],
+) -> bool:
+    """Try until the server answers, and tell each new reason why it doesn't."""
     reported = ""
-    while True:
+    while not should_stop():
         try:
-            redis.ping()
-        except RedisError as error:
-            if str(error) != reported:
-                logger.error("Redis does not answer; trying on: %s", error)
-            reported = str(error)
+            attempt()
+        except (DBAPIError, RedisError) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            reason = str(cause).strip().partition("\n")[0]
+            if reason != reported:
+                logger.error("%s: %s", sentence, reason)
+            reported = reason
             sleep(RETRY_SECONDS)
         else:
-            return
+            return True
+    return False

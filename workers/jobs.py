@@ -57,7 +57,7 @@ def run(session_id: str, attempt: int, redis: Redis, worker: str) -> None:
     keeper.run_session(session_id, attempt, worker)
 
 
-def rest() -> None:
+def close_if_idle() -> None:
     """Give back what is kept for a next job that doesn't come."""
     _resources(os.getpid())[1].close_if_idle()
 

@@ -15,7 +15,7 @@ from rq.worker import WorkerStatus
 
 from neonhub.domain.states import QUEUES
 from neonhub.redis.queues import ENTRY_POINT
-from workers.jobs import hooks, rest, run
+from workers.jobs import close_if_idle, hooks, run
 from workers.plain import PlainJob, PlainSerializer
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class PoolWorker(SimpleWorker):
         self._beaten = time.monotonic()
         if pipeline is None and not self.connection.hexists(self.key, "birth"):
             self._register_again()
-        rest()
+        close_if_idle()
 
     def _register_again(self) -> None:
         """Redis was emptied: be listed as before."""

@@ -22,7 +22,6 @@ from neonhub.process import adopt_orphans, child_pids, descendants, kill_all
 TIDYING_SECONDS = 1.0
 """How long a process may take to be ready for the next run; one that isn't is replaced."""
 
-
 IDLE_SECONDS = 60.0
 """How long a process is kept without work: one at rest takes memory."""
 

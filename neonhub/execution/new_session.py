@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from neonhub.domain.states import Priority, SessionStatus, Trigger
+from neonhub.execution.outbox import known_ids
 from neonhub.ids import new_id
 from neonhub.models import Agent, AgentSession
 
@@ -48,10 +49,5 @@ def new_session(
 
 def log_queued(session: AgentSession) -> None:
     """One line for a session that was asked for; what ticks decide is logged by batch."""
-    ids = {
-        "agent_id": session.agent_id,
-        "session_id": session.id,
-        "schedule_id": session.schedule_id,
-    }
-    known = {name: value for name, value in ids.items() if value is not None}
-    logger.info("A session is queued.", extra={**known, "trigger": session.trigger})
+    ids = known_ids(session.agent_id, session.id, session.schedule_id)
+    logger.info("A session is queued.", extra={**ids, "trigger": session.trigger})

@@ -107,14 +107,17 @@ SIGNAL_SECONDS = 3600
 
 def _log(event: Event) -> None:
     """One line for each change of state, with its ids."""
-    ids = {
-        "agent_id": event.agent_id,
-        "session_id": event.session_id,
-        "schedule_id": event.schedule_id,
-    }
-    known = {name: value for name, value in ids.items() if value is not None}
+    ids = known_ids(event.agent_id, event.session_id, event.schedule_id)
     facts = {name: event.data[name] for name in _LOGGED if event.data.get(name) is not None}
-    logger.info("%s", event.event, extra={**known, **facts})
+    logger.info("%s", event.event, extra={**ids, **facts})
+
+
+def known_ids(
+    agent_id: str | None, session_id: str | None, schedule_id: str | None
+) -> dict[str, str]:
+    """The ids that a log line names: those there are."""
+    ids = {"agent_id": agent_id, "session_id": session_id, "schedule_id": schedule_id}
+    return {name: value for name, value in ids.items() if value is not None}
 
 
 _LOGGED = ("status", "reason", "attempt", "worker", "durationMs", "nextAttemptAt", "paused")
