@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-from tests.databases import database, postgres_template, sqlite_template
+from tests.databases import database, postgres_template, sqlite_template, statements
 from tests.services import postgres_server_url, postgres_url, redis_connection, redis_url
 
 # How long an example takes says something of the machine, nothing of the rule.
@@ -17,4 +17,5 @@ __all__ = [
     "redis_connection",
     "redis_url",
     "sqlite_template",
+    "statements",
 ]

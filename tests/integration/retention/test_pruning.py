@@ -1,11 +1,10 @@
 """Ended sessions and their logs are removed by age and count, and nothing else is."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 
 from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
@@ -330,19 +329,6 @@ def test_a_ghost_whose_session_is_pruned_changes_nothing(database: Database, age
     assert ghost is not None
     assert finish(database, ghost, Outcome(AttemptEnd.RETURNED), now=NOW) is None
     assert left(database) == left(database, SessionEvent) == set()
-
-
-@pytest.fixture
-def statements(database: Database) -> Iterator[list[str]]:
-    """Every statement the database is given from now on."""
-    seen: list[str] = []
-
-    def record(*args: Any) -> None:
-        seen.append(args[2])
-
-    event.listen(database.engine, "before_cursor_execute", record)
-    yield seen
-    event.remove(database.engine, "before_cursor_execute", record)
 
 
 def test_a_dry_run_only_reads(database: Database, agent: Agent, statements: list[str]) -> None:

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis import Redis
-from sqlalchemy import event
 
 from neonhub.database import Database
 from neonhub.models import Agent
@@ -28,19 +26,6 @@ def timers(redis_connection: Redis) -> Iterator[Timers]:
     timers = Timers(redis_connection)
     yield timers
     timers.stop_listening()
-
-
-@pytest.fixture
-def statements(database: Database) -> Iterator[list[str]]:
-    """Every statement the database is given from now on."""
-    seen: list[str] = []
-
-    def record(*args: Any) -> None:
-        seen.append(args[2])
-
-    event.listen(database.engine, "before_cursor_execute", record)
-    yield seen
-    event.remove(database.engine, "before_cursor_execute", record)
 
 
 @pytest.fixture
