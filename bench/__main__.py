@@ -1,4 +1,4 @@
-"""Asks every question, prints a table and keeps the samples: `python -m bench [--quick]`."""
+"""Asks questions, prints a table and keeps the samples: `python -m bench [--quick] [NAME …]`."""
 
 import argparse
 import json
@@ -11,43 +11,52 @@ from bench import check_loop, due_selection, firing, firing_lag, live_events, se
 from bench.machine import describe
 from bench.result import Result
 from bench.services import Services, start_services, versions
-from bench.table import machine_list, table
+from bench.table import machine_list, shortfalls, table
 from neonhub.clock import utcnow
 
 RESULTS = Path(__file__).parent / "results"
 RUNS, QUICK_RUNS = 9, 5
 
 
+Question = Callable[[Services], list[Result]]
+
+
 def main() -> None:
     """Run the benchmark as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, in under 90 s")
-    quick: bool = parser.parse_args().quick
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, in under 3 minutes")
+    known = sorted(_questions(quick=True))
+    parser.add_argument("name", nargs="*", help=f"the questions asked: {', '.join(known)}; or all")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.name) - set(known):
+        parser.error(f"no such question: {', '.join(sorted(unknown))}")
+    questions = _questions(arguments.quick)
+    asked = {name: questions[name] for name in arguments.name or questions}
     with start_services() as services:
         machine = describe(*versions(services))
-        results = list(_ask(_questions(quick), services))
-    print(f"\n{table(results)}\n\n{machine_list(machine)}")
-    print(f"\nEvery sample: {_write(results, machine, quick)}")
+        results = list(_ask(asked, services))
+    print(f"\n{table(results)}\n\n{shortfalls(results)}\n\n{machine_list(machine)}")
+    print(f"\nEvery sample: {_write(results, machine, arguments.quick)}")
 
 
-def _questions(quick: bool) -> list[Callable[[Services], list[Result]]]:
+def _questions(quick: bool) -> dict[str, Question]:
     runs = QUICK_RUNS if quick else RUNS
-    return [
-        partial(ticks.measure, runs=runs),
-        partial(check_loop.measure, runs=runs),
-        partial(due_selection.measure, runs=runs, schedules=10_000 if quick else 100_000),
-        partial(firing.measure, runs=runs),
-        partial(live_events.measure, runs=runs),
-        partial(firing_lag.measure, runs=runs, firings=5 if quick else 30),
-        partial(sessions.measure, runs=runs, count=40 if quick else 100),
-    ]
+    return {
+        "ticks": partial(ticks.measure, runs=runs),
+        "check_loop": partial(check_loop.measure, runs=runs),
+        "due_selection": partial(
+            due_selection.measure, runs=runs, schedules=10_000 if quick else 100_000
+        ),
+        "firing": partial(firing.measure, runs=runs),
+        "live_events": partial(live_events.measure, runs=runs),
+        "firing_lag": partial(firing_lag.measure, runs=runs, firings=5 if quick else 30),
+        "sessions": partial(sessions.measure, runs=runs, count=40 if quick else 100),
+    }
 
 
-def _ask(
-    questions: Sequence[Callable[[Services], list[Result]]], services: Services
-) -> Iterator[Result]:
-    for number, question in enumerate(questions, 1):
-        print(f"Question {number} of {len(questions)} …", file=sys.stderr, flush=True)
+def _ask(questions: Mapping[str, Question], services: Services) -> Iterator[Result]:
+    for number, (name, question) in enumerate(questions.items(), 1):
+        print(f"Question {number} of {len(questions)}, {name} …", file=sys.stderr, flush=True)
         yield from question(services)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from bench.result import Result, repeat_ms
 from bench.schedules import add_schedules, prepare_agent, spread
 from bench.services import DATABASES, Services
+from bench.target import at_most
 from neonhub.database import Database
 from neonhub.models import Agent, Schedule
 from neonhub.scheduling.repair import Repair
@@ -34,7 +35,7 @@ def measure(services: Services, *, runs: int, schedules: int = 100_000) -> list[
                 case=case,
                 unit="ms",
                 samples=samples,
-                limit=LIMIT_MS,
+                targets=[at_most(LIMIT_MS)],
             )
         )
     return results

@@ -24,8 +24,8 @@ def measure(services: Services, *, runs: int) -> list[Result]:
             for _ in range(1 + runs):
                 ours.append(_our_ms(found))
                 others.append(_other_ms(services.redis))
-        results.append(_row(f"rq-scheduler, next to {kind}", others[1:], None))
-        results.append(_row(f"NeonHub, {kind}", ours[1:], median(others[1:])))
+        results.append(_row(f"rq-scheduler, next to {kind}", others[1:], {}))
+        results.append(_row(f"NeonHub, {kind}", ours[1:], {"rq-scheduler": median(others[1:])}))
     return results
 
 
@@ -48,5 +48,5 @@ def _other_ms(redis: Redis) -> float:
     return spent
 
 
-def _row(case: str, samples: list[float], reference: float | None) -> Result:
-    return Result(question=QUESTION, case=case, unit="ms", samples=samples, reference=reference)
+def _row(case: str, samples: list[float], peers: dict[str, float]) -> Result:
+    return Result(question=QUESTION, case=case, unit="ms", samples=samples, peers=peers)

@@ -1,9 +1,11 @@
 """What one question of the benchmark is answered with, and how a time is taken."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
+
+from bench.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,10 +14,10 @@ class Result:
 
     question: str
     case: str  # what it was measured on, such as "sqlite, 1,000 due"
-    unit: str
+    unit: str  # "/s" where more is better, else less is
     samples: Sequence[float]
-    limit: float | None = None  # the median must not be above it
-    reference: float | None = None  # the other side's median in the same run
+    targets: Sequence[Target] = ()
+    peers: Mapping[str, float] = field(default_factory=dict)  # name → its median in the same run
 
     @property
     def median(self) -> float:
@@ -23,14 +25,24 @@ class Result:
         return median(self.samples)
 
     @property
-    def ratio(self) -> float | None:
-        """How many times the other side's median this one is."""
-        return None if self.reference is None else self.median / self.reference
+    def ratios(self) -> dict[str, float]:
+        """How many times each peer's median this one is."""
+        return {name: self.median / other for name, other in self.peers.items()}
 
     @property
-    def is_within(self) -> bool:
-        """Whether the limit, if there is one, holds."""
-        return self.limit is None or self.median <= self.limit
+    def misses(self) -> list[Target]:
+        """The targets that do not hold."""
+        return [each for each in self.targets if not each.holds(self._value_for(each))]
+
+    @property
+    def losses(self) -> list[str]:
+        """The peers that did better."""
+        is_more_better = self.unit.endswith("/s")
+        return [
+            name
+            for name, ratio in self.ratios.items()
+            if ratio != 1 and (ratio > 1) is not is_more_better
+        ]
 
     def as_json(self) -> dict[str, object]:
         """Everything of it, for the file of results."""
@@ -41,10 +53,13 @@ class Result:
             "median": self.median,
             "min": min(self.samples),
             "max": max(self.samples),
-            "limit": self.limit,
-            "ratio": self.ratio,
+            "targets": {str(each): each not in self.misses for each in self.targets},
+            "ratios": self.ratios,
             "samples": list(self.samples),
         }
+
+    def _value_for(self, target: Target) -> float:
+        return self.median if target.peer is None else self.ratios[target.peer]
 
 
 def timed_ms(work: Callable[[], object]) -> float:
@@ -75,3 +90,8 @@ def repeat_ms(
         before()
         samples.append(timed_ms(work))
     return samples[warm_up:]
+
+
+def p99(samples: Sequence[float]) -> float:
+    """The least value that 99 of 100 samples don't exceed."""
+    return sorted(samples)[-(-99 * len(samples) // 100) - 1]

@@ -38,8 +38,8 @@ def measure(services: Services, *, runs: int, count: int = 100) -> list[Result]:
                 ours.append(_sessions_per_second(database, services.redis, count))
                 others.append(_jobs_per_second(services.redis, count))
             database.close()
-        results.append(_row(f"{WORKERS} stock rq workers, next to {kind}", others[1:], None))
-        results.append(_row(f"NeonHub's pool, {kind}", ours[1:], median(others[1:])))
+        results.append(_row(f"{WORKERS} stock rq workers, next to {kind}", others[1:], {}))
+        results.append(_row(f"NeonHub's pool, {kind}", ours[1:], {"stock RQ": median(others[1:])}))
     return results
 
 
@@ -88,11 +88,11 @@ def _stock_workers(services: Services) -> Iterator[None]:
             worker.wait(PATIENCE_SECONDS)
 
 
-def _row(case: str, samples: list[float], reference: float | None) -> Result:
+def _row(case: str, samples: list[float], peers: dict[str, float]) -> Result:
     return Result(
         question="sessions that do nothing",
         case=case,
         unit="/s",
         samples=samples,
-        reference=reference,
+        peers=peers,
     )
