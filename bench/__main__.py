@@ -48,7 +48,7 @@ def _questions(quick: bool) -> dict[str, Question]:
             due_selection.measure, runs=runs, schedules=10_000 if quick else 100_000
         ),
         "firing": partial(firing.measure, runs=runs),
-        "live_events": partial(live_events.measure, runs=runs),
+        "live_events": partial(live_events.measure, runs=runs, many=1000 if quick else 5000),
         "firing_lag": partial(firing_lag.measure, runs=runs, firings=5 if quick else 30),
         "sessions": partial(sessions.measure, runs=runs, count=40 if quick else 100),
     }

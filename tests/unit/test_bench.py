@@ -5,8 +5,10 @@ from datetime import timedelta
 
 from bench.result import Result, p99, repeat_ms
 from bench.schedules import spread
+from bench.socket_crowd import split_frames
 from bench.table import shortfalls, table
 from bench.target import Target, at_least, at_most
+from tests.e2e.raw_socket import PING, TEXT, frame
 from tests.factories import NOW
 
 
@@ -76,3 +78,9 @@ def test_schedules_are_spread_over_a_day_but_for_those_that_are_due() -> None:
     assert len(instants) == 10
     assert sum(at <= NOW for at in instants) == 3
     assert max(instants) < NOW + timedelta(days=1)
+
+
+def test_frames_are_split_and_the_half_one_is_kept() -> None:
+    long = frame(b"x" * 300, is_masked=False)
+    data = frame(b"", PING, is_masked=False) + long + long[:10]
+    assert split_frames(data) == ([(PING, b""), (TEXT, b"x" * 300)], long[:10])
