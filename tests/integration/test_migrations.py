@@ -3,9 +3,11 @@
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from neonhub.database import Database
-from neonhub.migrations import _config, is_migrated, migrate
+from neonhub.migrations import is_migrated, migrate, newest_revision
+from neonhub.migrations.chain import config
 from neonhub.models import Base, Schedule
 from tests.factories import add_agent, add_schedule
 
@@ -14,6 +16,12 @@ def test_the_chain_ends_at_the_models(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_newest_revision_is_the_end_of_the_chain(database: Database) -> None:
+    with database.engine.connect() as connection:
+        chain = ScriptDirectory.from_config(config(connection))
+    assert newest_revision() == chain.get_current_head()
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
@@ -25,7 +33,7 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
 def test_the_step_for_retention_keeps_schedules_both_ways(database: Database) -> None:
     schedule = add_schedule(database, add_agent(database))
     with database.engine.begin() as connection:
-        command.downgrade(_config(connection), "0003")
+        command.downgrade(config(connection), "0003")
         assert not is_migrated(connection)
     migrate(database)
     with database.read() as db:

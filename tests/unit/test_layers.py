@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     # Usable from everywhere.
     "neonhub neonhub.clock neonhub.errors neonhub.ids neonhub.environment neonhub.database_url "
-    "neonhub.config neonhub.process neonhub.faults",
+    "neonhub.libpq neonhub.config neonhub.process neonhub.faults",
     "neonhub.domain neonhub.database neonhub.observability",
     "neonhub.models neonhub.redis",
     "neonhub.migrations neonhub.events",
