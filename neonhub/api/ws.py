@@ -1,37 +1,35 @@
 """The WebSocket `/ws`: what happens, as it happens."""
 
 import json
-import re
+import socket
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
 from flask import Flask, Response, request
-from flask_sock import Sock
 from redis import Redis
 from redis.exceptions import RedisError
-from simple_websocket import ConnectionClosed, Server
-from wsproto.utilities import LocalProtocolError
 
-from neonhub.api import frame_socket
 from neonhub.api.errors import error_response
+from neonhub.api.outlet import Outlet
+from neonhub.api.websocket import WebSocket, handshake_answer, is_handshake
 from neonhub.events import NAMES, FanOut, Filter, Flooded, Subscriber, newest_id, replay
-from neonhub.events.event import RESYNC
+from neonhub.events.event import RESYNC_FRAME
+from neonhub.events.frames import text_frame
 
 PATH = "/ws"
 MAX_MESSAGE_BYTES = 64 * 1024
 PING_SECONDS = 25
+SEND_BUFFER_BYTES = 128 * 1024
+"""Of the kernel for each client, which doubles it; without it 4 MB would wait for a slow one."""
+
 POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013
-MAX_UNREAD = 1000
-"""Messages of one client that wait to be answered before it counts as a flood."""
-
 MAX_LISTED = 1000
 """Agents or events one subscription may name."""
 
-_open_sockets: WeakSet[Server] = WeakSet()
+_open: "WeakSet[Client]" = WeakSet()
 _FIELDS = {
     "subscribe": {"action", "agentIds", "events", "lastEventId"},
     "unsubscribe": {"action"},
@@ -49,10 +47,6 @@ def register_ws(app: Flask, fanout: FanOut, redis: Redis, *, max_clients: int) -
     Args:
         max_clients: Sockets this process serves at once; more are closed with 1013.
     """
-    app.config["SOCK_SERVER_OPTIONS"] = {
-        "ping_interval": PING_SECONDS,
-        "max_message_size": MAX_MESSAGE_BYTES,
-    }
     app.extensions["fanout"] = fanout
 
     @app.before_request
@@ -61,80 +55,94 @@ def register_ws(app: Flask, fanout: FanOut, redis: Redis, *, max_clients: int) -
             return None
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return error_response(400, "This address takes WebSocket connections only.")
-        if not _is_handshake():
+        if not is_handshake(request):
             return error_response(
                 400, "The WebSocket handshake is not that of RFC 6455, version 13."
             )
-        frame_socket.prepare(request.environ)
         return None
 
-    @Sock(app).route(PATH)  # type: ignore[untyped-decorator]
-    def live(socket: Server) -> None:
-        if len(fanout) >= max_clients:
-            socket.close(TRY_AGAIN_LATER, "too many clients")
-            return
-        Client(socket, fanout, redis).serve()
+    @app.route(PATH, websocket=True)
+    def live() -> Response:
+        inner, is_lasting = _socket_of(request.environ)
+        client = Client(inner, fanout, redis)
+        client.accept(request.headers["Sec-WebSocket-Key"], is_full=len(fanout) >= max_clients)
+        if is_lasting:
+            threading.Thread(target=client.serve, name="socket", daemon=True).start()
+        else:
+            client.serve()
+        return _Taken()
 
 
-def _is_handshake() -> bool:
-    key = request.headers.get("Sec-WebSocket-Key", "")
-    return (
-        request.method == "GET"
-        and request.headers.get("Sec-WebSocket-Version") == "13"
-        and re.fullmatch(r"[A-Za-z0-9+/]{22}==", key) is not None
-    )
+class _Taken(Response):
+    """Nothing more to write: the connection is a WebSocket now."""
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        if "gunicorn.socket" in environ:
+            raise StopIteration  # by which gunicorn is told so
+        return super().__call__(environ, start_response)
+
+
+def _socket_of(environ: Mapping[str, Any]) -> tuple[socket.socket, bool]:
+    """The connection of a request, and whether it outlives the request.
+
+    With gunicorn it does, and what was built for the request is gone before the first message.
+    werkzeug's server, for development, shuts the connection down with the request.
+    """
+    if "gunicorn.socket" in environ:
+        return environ["gunicorn.socket"].dup(), True
+    return environ["werkzeug.socket"], False
 
 
 def close_all(code: int) -> None:
     """Close every open socket of this process, such as with 1001 when it restarts."""
-    for socket in list(_open_sockets):
-        # One that is closing already, for a reason of its own, can't be closed again.
-        with suppress(ConnectionClosed, LocalProtocolError, OSError):
-            socket.close(code)
+    for client in list(_open):
+        client.close(code)
 
 
 class Client:
-    """One socket: this thread reads it, a second one writes what waits for it."""
+    """One socket: a thread reads it, and whoever has something to tell sends it."""
 
-    def __init__(self, socket: Server, fanout: FanOut, redis: Redis) -> None:
-        self._socket = socket
+    def __init__(self, inner: socket.socket, fanout: FanOut, redis: Redis) -> None:
+        inner.settimeout(PING_SECONDS)
+        inner.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._fanout = fanout
         self._redis = redis
         self._subscriber = Subscriber()
+        self._outlet = Outlet(inner, self._subscriber.take, fanout.count_sent)
+        self._subscriber.on_waiting = self._outlet.flush
+        self._socket = WebSocket(
+            inner,
+            self._outlet,
+            self._subscriber.say,
+            max_bytes=MAX_MESSAGE_BYTES,
+        )
+
+    def accept(self, key: str, *, is_full: bool) -> None:
+        """Answer the handshake, and count the client in unless there is no room for it."""
+        self._subscriber.say(handshake_answer(key))
+        if is_full:
+            self._socket.close(TRY_AGAIN_LATER, "too many clients")
+        else:
+            _open.add(self)
+            self._fanout.add(self._subscriber)
 
     def serve(self) -> None:
         """Answer messages until the socket closes."""
-        _open_sockets.add(self._socket)
-        self._fanout.add(self._subscriber)
-        writer = threading.Thread(target=self._write, name="socket", daemon=True)
-        writer.start()
         try:
-            while len(self._socket.input_buffer) <= MAX_UNREAD:
-                self._take(self._socket.receive())
-            self._refuse_flood()
+            for message in self._socket.messages():
+                self._take(message)
         except Flooded:
-            self._refuse_flood()
-        except (ConnectionClosed, OSError):
-            return
+            self._socket.close(POLICY_VIOLATION, "too many messages")
         finally:
             self._fanout.remove(self._subscriber)
             self._subscriber.close()
-            _open_sockets.discard(self._socket)
+            _open.discard(self)
+            self._socket.linger()
+            self._outlet.release()
 
-    def _refuse_flood(self) -> None:
-        # One that takes nothing would not take the reason either.
-        if self._socket.sock.is_sending:
-            self._socket.sock.shut()
-        else:
-            self._socket.close(POLICY_VIOLATION, "too many messages")
-
-    def _write(self) -> None:
-        try:
-            for text in self._subscriber:
-                self._socket.send(text)
-                self._fanout.sent += 1
-        except (ConnectionClosed, OSError):
-            return
+    def close(self, code: int) -> None:
+        """Close it from outside."""
+        self._socket.close(code)
 
     def _take(self, message: str | bytes) -> None:
         try:
@@ -142,7 +150,7 @@ class Client:
         except BadMessage as error:
             self._subscriber.say(_encode(event="error", message=str(error)))
         except RedisError:
-            self._subscriber.mute()
+            self._fanout.mute(self._subscriber)
             sentence = "Redis is away; subscribe again in a few seconds."
             self._subscriber.say(_encode(event="error", message=sentence))
 
@@ -151,7 +159,7 @@ class Client:
             case "ping":
                 self._subscriber.say(_encode(event="pong"))
             case "unsubscribe":
-                self._subscriber.mute()
+                self._fanout.mute(self._subscriber)
             case _:
                 self._subscribe(message)
 
@@ -163,7 +171,7 @@ class Client:
             raise BadMessage(f"lastEventId is {after!r}: it must be a text.")
         if not self._fanout.wait_until_reading(timeout=5):
             raise BadMessage("Redis is away; subscribe again in a few seconds.")
-        self._subscriber.listen(wanted)
+        self._fanout.listen(self._subscriber, wanted)
         if after is None:
             newest = newest_id(self._redis)
             self._subscriber.begin(_subscribed(newest), [], newest)
@@ -174,7 +182,7 @@ class Client:
             return
         newest = newest_id(self._redis)
         self._subscriber.begin(_subscribed(newest), [], newest)
-        self._subscriber.say(RESYNC)
+        self._subscriber.say(RESYNC_FRAME)
 
 
 def _parse(message: str | bytes) -> dict[str, Any]:
@@ -210,9 +218,9 @@ def _names(
     return frozenset(names)
 
 
-def _subscribed(last_id: str) -> str:
+def _subscribed(last_id: str) -> bytes:
     return _encode(event="subscribed", lastEventId=last_id)
 
 
-def _encode(**message: Any) -> str:
-    return json.dumps(message, separators=(",", ":"))
+def _encode(**message: Any) -> bytes:
+    return text_frame(json.dumps(message, separators=(",", ":")))

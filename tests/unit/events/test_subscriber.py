@@ -4,6 +4,9 @@ import json
 
 from neonhub.events import Filter, Subscriber
 from neonhub.events.event import RESYNC, PublishedEvent, parse_published
+from neonhub.events.frames import text_frame
+
+SUBSCRIBED = text_frame("subscribed")
 
 
 def event(n: int, agent: str | None = "a", name: str = "agent:progress") -> PublishedEvent:
@@ -11,19 +14,13 @@ def event(n: int, agent: str | None = "a", name: str = "agent:progress") -> Publ
 
 
 def sent(subscriber: Subscriber) -> list[str]:
-    subscriber.say("end")
-    texts: list[str] = []
-    for text in subscriber:
-        if text == "end":
-            return texts
-        texts.append(text)
-    return texts
+    return [frame[2:].decode() for frame in iter(subscriber.take, None)]
 
 
 def listening(wanted: Filter | None = None, max_waiting: int = 100) -> Subscriber:
     subscriber = Subscriber(max_waiting)
     subscriber.listen(wanted or Filter())
-    subscriber.begin("subscribed", [], "0-0")
+    subscriber.begin(SUBSCRIBED, [], "0-0")
     return subscriber
 
 
@@ -45,7 +42,7 @@ def test_live_events_after_the_past_come_once() -> None:
     subscriber.listen(Filter())
     for n in (3, 4, 5):
         subscriber.offer(event(n))
-    subscriber.begin("subscribed", [event(n) for n in (2, 3, 4)], "4-0")
+    subscriber.begin(SUBSCRIBED, [event(n) for n in (2, 3, 4)], "4-0")
     subscriber.offer(event(4))
     subscriber.offer(event(6))
     assert sent(subscriber) == ["subscribed", *(event(n).text for n in (2, 3, 4, 5, 6))]
@@ -58,7 +55,7 @@ def test_live_events_wait_for_the_past() -> None:
     assert sent(subscriber) == []
     subscriber.listen(Filter())
     subscriber.offer(event(2))
-    subscriber.begin("subscribed", [event(1), event(2)], "2-0")
+    subscriber.begin(SUBSCRIBED, [event(1), event(2)], "2-0")
     assert sent(subscriber) == ["subscribed", event(1).text, event(2).text]
 
 
@@ -66,7 +63,7 @@ def test_a_gap_told_before_the_past_is_there_is_told_after_it() -> None:
     subscriber = Subscriber()
     subscriber.listen(Filter())
     subscriber.resync()
-    subscriber.begin("subscribed", [event(1)], "1-0")
+    subscriber.begin(SUBSCRIBED, [event(1)], "1-0")
     assert sent(subscriber) == ["subscribed", event(1).text, RESYNC]
 
 
@@ -75,7 +72,7 @@ def test_filters_hold_for_the_past_and_for_live_events() -> None:
     subscriber = Subscriber()
     subscriber.listen(wanted)
     past = [event(1, "a", "agent:started"), event(2, "b", "agent:started")]
-    subscriber.begin("subscribed", past, "2-0")
+    subscriber.begin(SUBSCRIBED, past, "2-0")
     for live in (event(3, "a"), event(4, None, "scheduler:status"), event(5, "b")):
         subscriber.offer(live)
     assert sent(subscriber)[1:] == [past[0].text, event(4, None, "scheduler:status").text]
@@ -94,7 +91,7 @@ def test_a_client_too_slow_is_told_to_resync_and_goes_on_live() -> None:
 def test_a_long_past_leaves_room_for_live_events() -> None:
     subscriber = Subscriber(max_waiting=10)
     subscriber.listen(Filter())
-    subscriber.begin("subscribed", [event(n) for n in range(1, 101)], "100-0")
+    subscriber.begin(SUBSCRIBED, [event(n) for n in range(1, 101)], "100-0")
     subscriber.offer(event(101))
     assert len(sent(subscriber)) == 102
 
@@ -107,16 +104,26 @@ def test_unsubscribing_keeps_what_was_queued_and_adds_nothing() -> None:
     assert sent(subscriber) == ["subscribed", event(1).text]
 
 
-def test_closing_ends_whoever_takes() -> None:
+def test_nothing_is_left_to_take_after_the_end() -> None:
     subscriber = listening()
     subscriber.close()
-    assert list(subscriber) == []
+    subscriber.offer(event(1))
+    assert sent(subscriber) == []
+
+
+def test_whoever_sends_is_called_for_each_event() -> None:
+    subscriber, frames = listening(), []
+    sent(subscriber)
+    subscriber.on_waiting = lambda: frames.append(subscriber.take())
+    subscriber.offer(event(1))
+    subscriber.offer(event(2))
+    assert frames == [event(1).frame, event(2).frame]
 
 
 def test_after_a_resync_ids_may_begin_anew() -> None:
     subscriber = Subscriber()
     subscriber.listen(Filter())
-    subscriber.begin("subscribed", [], "9-0")
+    subscriber.begin(SUBSCRIBED, [], "9-0")
     subscriber.resync()
     subscriber.offer(event(3))
     assert sent(subscriber)[-2:] == [RESYNC, event(3).text]
