@@ -11,8 +11,8 @@ from croniter import croniter
 from bench.result import Result, repeat_ms
 from bench.services import Services
 from bench.target import at_most
-from neonhub.domain.local_days import instants_on, is_plain
-from neonhub.domain.occurrences import count_ticks, next_tick
+from neonhub.domain.local_days import instants_on, plain_start
+from neonhub.domain.occurrences import count_ticks, next_of_cron, next_tick
 from neonhub.domain.schedule import Recurrence
 from neonhub.scheduling.preview import preview
 
@@ -69,7 +69,7 @@ def _croniter() -> None:
 
 
 def _forget() -> None:
-    for remembering in (next_tick, instants_on, is_plain):
+    for remembering in (next_of_cron, instants_on, plain_start):
         remembering.cache_clear()
 
 

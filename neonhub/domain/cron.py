@@ -1,6 +1,7 @@
 """Cron expressions: five fields or an alias, searched field by field."""
 
 import re
+from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -76,6 +77,28 @@ class Cron:
         if self.any_day or self.any_weekday:
             return day.day in self.days and day.weekday() in self.weekdays
         return day.day in self.days or day.weekday() in self.weekdays
+
+    def minute_from(self, minute: int) -> int | None:
+        """The first minute of a day it runs in, at or after a minute of the day; None: no more."""
+        hour, minute = divmod(max(minute, 0), 60)
+        place = bisect_left(self.hours, hour)
+        if self.hours[place : place + 1] == (hour,):
+            if minute <= self.minutes[-1]:
+                return 60 * hour + self.minutes[bisect_left(self.minutes, minute)]
+            place += 1
+        return 60 * self.hours[place] + self.minutes[0] if place < len(self.hours) else None
+
+    def minute_until(self, minute: int) -> int | None:
+        """The last minute of a day it runs in, at or before a minute of the day; None: none."""
+        if minute < 0:
+            return None
+        hour, minute = divmod(minute, 60)
+        place = bisect_right(self.hours, hour) - 1
+        if place >= 0 and self.hours[place] == hour:
+            if minute >= self.minutes[0]:
+                return 60 * hour + self.minutes[bisect_right(self.minutes, minute) - 1]
+            place -= 1
+        return 60 * self.hours[place] + self.minutes[-1] if place >= 0 else None
 
     def next_date(self, day: date) -> date | None:
         """The first matching date at or after `day`, or None in the next 40 years."""

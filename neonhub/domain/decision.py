@@ -168,14 +168,15 @@ class _Deciding:
             self._share(oldest, SessionStatus.MISSED, reason)
 
     def _run_newest(self) -> None:
-        newest = latest_tick(self.rec, self.horizon)
-        if not self._is_due() or self.first is None:
+        if self.first is None or self.first > self.horizon:
             return
-        newest = max(newest or self.first, self.first)
-        if newest > self.first:
-            self._share(newest, SessionStatus.MISSED, Reason.CATCH_UP)
-        self._apply_overlap(newest)
-        self._go_past(newest)
+        tick, following = self.first, next_tick(self.rec, self.first)
+        if following is not None and following <= self.horizon:
+            tick = latest_tick(self.rec, self.horizon) or following
+            self._share(tick, SessionStatus.MISSED, Reason.CATCH_UP)
+            following = next_tick(self.rec, tick)
+        self._apply_overlap(tick)
+        self.first = following
 
     def _run_all(self, max_rows: int) -> None:
         ticks: list[datetime] = []

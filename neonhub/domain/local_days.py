@@ -13,34 +13,59 @@ from neonhub.domain.cron import Cron
 _MINUTE = timedelta(minutes=1)
 
 
-@lru_cache(maxsize=8192)
+def first_after(cron: Cron, day: date, zone: tzinfo, after: datetime) -> datetime | None:
+    """The first instant of a nominal date strictly after another; the date is known to match."""
+    start = plain_start(day, zone)
+    if start is None:
+        return next((instant for instant in instants_on(cron, day, zone) if instant > after), None)
+    minute = cron.minute_from((after - start) // _MINUTE + 1)
+    return None if minute is None else start + minute * _MINUTE
+
+
+def last_until(cron: Cron, day: date, zone: tzinfo, until: datetime) -> datetime | None:
+    """The last instant of a nominal date at or before another; the date is known to match."""
+    start = plain_start(day, zone)
+    if start is None:
+        earlier = [instant for instant in instants_on(cron, day, zone) if instant <= until]
+        return earlier[-1] if earlier else None
+    minute = cron.minute_until((until - start) // _MINUTE)
+    return None if minute is None else start + minute * _MINUTE
+
+
+@lru_cache(maxsize=512)
 def instants_on(cron: Cron, day: date, zone: tzinfo) -> tuple[datetime, ...]:
-    """The instants of one nominal date, ascending, in UTC; the date is known to match."""
-    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-    start = midnight.astimezone(UTC)
-    if is_plain(day, zone):
-        return tuple(
-            start + timedelta(hours=hour, minutes=minute)
-            for hour in cron.hours
-            for minute in cron.minutes
-        )
+    """The instants of one nominal date, ascending, in UTC; the date is known to match.
+
+    Few are kept: a minutely job has 1,440 a day, and most days are plain and need none.
+    """
+    start = plain_start(day, zone)
+    if start is not None:
+        minutes = (60 * hour + minute for hour in cron.hours for minute in cron.minutes)
+        return tuple(start + minute * _MINUTE for minute in minutes)
     if cron.follows_clock:
-        return _by_wall_clock(cron, day, zone, start)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+        return _by_wall_clock(cron, day, zone, midnight.astimezone(UTC))
     walls = (datetime.combine(day, time(h, m)) for h in cron.hours for m in cron.minutes)
     return tuple(sorted({instant_of(wall, zone) for wall in walls}))
 
 
 @lru_cache(maxsize=8192)
-def is_plain(day: date, zone: tzinfo) -> bool:
-    """Whether the date has 24 hours of one offset, so that arithmetic is enough."""
+def plain_start(day: date, zone: tzinfo) -> datetime | None:
+    """The first instant of a date that is plain; None for one that is not."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
     offset = midnight.utcoffset()
     following = midnight + timedelta(days=1)
-    return (
+    is_plain = (
         offset == midnight.replace(fold=1).utcoffset()
         and offset == midnight.replace(hour=12).utcoffset()
         and offset == following.utcoffset()
     )
+    return midnight.astimezone(UTC) if is_plain else None
+
+
+def is_plain(day: date, zone: tzinfo) -> bool:
+    """Whether the date has 24 hours of one offset, so that arithmetic is enough."""
+    return plain_start(day, zone) is not None
 
 
 def _by_wall_clock(cron: Cron, day: date, zone: tzinfo, start: datetime) -> tuple[datetime, ...]:

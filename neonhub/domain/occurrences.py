@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from neonhub.domain.cron import Cron, parse_cron
 from neonhub.domain.interval import count_on_grid, latest_on_grid, next_on_grid
-from neonhub.domain.local_days import instants_on, is_plain
+from neonhub.domain.local_days import first_after, instants_on, is_plain, last_until
 from neonhub.domain.schedule import Recurrence
 
 _DAY = timedelta(days=1)
@@ -19,7 +19,6 @@ _REMEMBERED = 8192
 """Answers kept: many schedules share an expression, a zone and an instant."""
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def next_tick(rec: Recurrence, after: datetime) -> datetime | None:
     """The first tick strictly after an instant, or None if there is none.
 
@@ -34,7 +33,6 @@ def next_tick(rec: Recurrence, after: datetime) -> datetime | None:
     return None if tick is None or (rec.end_at and tick > rec.end_at) else tick
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def latest_tick(rec: Recurrence, at: datetime) -> datetime | None:
     """The newest tick at or before an instant, or None if there is none."""
     if rec.end_at is not None:
@@ -77,7 +75,7 @@ def shortest_distance(rec: Recurrence, since: datetime) -> float | None:
 
 def _next(rec: Recurrence, after: datetime) -> datetime | None:
     if rec.cron_expression is not None:
-        return _next_cron(parse_cron(rec.cron_expression), rec.zone, after)
+        return next_of_cron(rec.cron_expression, rec.timezone, after)
     if rec.interval_seconds is not None:
         return next_on_grid(_anchor(rec), rec.interval_seconds, after)
     return rec.run_at if rec.run_at is not None and rec.run_at > after else None
@@ -85,30 +83,36 @@ def _next(rec: Recurrence, after: datetime) -> datetime | None:
 
 def _latest(rec: Recurrence, at: datetime) -> datetime | None:
     if rec.cron_expression is not None:
-        return _latest_cron(parse_cron(rec.cron_expression), rec.zone, at)
+        return latest_of_cron(rec.cron_expression, rec.timezone, at)
     if rec.interval_seconds is not None:
         return latest_on_grid(_anchor(rec), rec.interval_seconds, at)
     return rec.run_at if rec.run_at is not None and rec.run_at <= at else None
 
 
-def _next_cron(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime | None:
+@lru_cache(maxsize=_REMEMBERED)
+def next_of_cron(expression: str, timezone: str, after: datetime) -> datetime | None:
+    """The first tick of a cron expression strictly after an instant."""
+    cron, zone = parse_cron(expression), ZoneInfo(timezone)
     # A date's ticks may lie after its end (a gap at midnight), so the search starts a day early.
     day = cron.next_date(after.astimezone(zone).date() - _DAY)
     while day is not None:
-        for instant in instants_on(cron, day, zone):
-            if instant > after:
-                return instant
+        tick = first_after(cron, day, zone, after)
+        if tick is not None:
+            return tick
         day = cron.next_date(day + _DAY)
     return None
 
 
-def _latest_cron(cron: Cron, zone: ZoneInfo, at: datetime) -> datetime | None:
+@lru_cache(maxsize=_REMEMBERED)
+def latest_of_cron(expression: str, timezone: str, at: datetime) -> datetime | None:
+    """The newest tick of a cron expression at or before an instant."""
+    cron, zone = parse_cron(expression), ZoneInfo(timezone)
     day = at.astimezone(zone).date()
     for _ in range(40 * 366):
         if cron.matches(day):
-            earlier = [instant for instant in instants_on(cron, day, zone) if instant <= at]
-            if earlier:
-                return earlier[-1]
+            tick = last_until(cron, day, zone, at)
+            if tick is not None:
+                return tick
         day -= _DAY
     return None
 
