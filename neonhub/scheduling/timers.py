@@ -1,9 +1,10 @@
 """The instants schedules and retries are due at, in a sorted set of rq-scheduler's kind."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from redis import Redis
 from redis.client import PubSub
@@ -26,8 +27,7 @@ CLAIM_LIMIT = 2000
 _CHUNK = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A timer that came due, taken by this scheduler for a few seconds."""
 
     member: str
@@ -113,16 +113,17 @@ class Timers(Scheduler):  # type: ignore[misc]  # rq-scheduler ships no types
             visibility_seconds: After this long an unsettled claim comes due again.
         """
         until = now.timestamp() + visibility_seconds
-        present, nearest, *due = cast(
+        present, nearest, due = cast(
             list[Any],
             script(self._redis, "claim_timers")(
                 keys=[keys.TIMERS, keys.MARKER],
                 args=[repr(now.timestamp()), repr(until), limit],
             ),
         )
+        taken = json.loads(due.decode(errors="surrogateescape") or "[]")
         claims = [
-            Claim(member.decode(errors="surrogateescape"), until, float(score))
-            for member, score in zip(due[::2], due[1::2], strict=True)
+            Claim(member, until, float(score))
+            for member, score in zip(taken[::2], taken[1::2], strict=True)
         ]
         return Claimed(claims, float(nearest) if nearest else None, not present)
 

@@ -6,13 +6,19 @@
 -- ARGV[2]  the score of what is claimed, unix seconds
 -- ARGV[3]  how many to take at most
 --
--- Returns {whether the marker is there, nearest score left or "", member, its score, member, …},
--- the longest due first.
+-- Returns {whether the marker is there, nearest score left or "", JSON or "": [member, its score,
+-- member, …], the longest due first}.
 
 local timers = KEYS[1]
+local CHUNK = 1000 -- unpack takes some thousand values at most
+
 local due = redis.call('ZRANGE', timers, '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[3], 'WITHSCORES')
+local moved = {}
 for i = 1, #due, 2 do
-  redis.call('ZADD', timers, ARGV[2], due[i])
+  moved[i], moved[i + 1] = ARGV[2], due[i]
+end
+for from = 1, #moved, CHUNK do
+  redis.call('ZADD', timers, unpack(moved, from, math.min(from + CHUNK - 1, #moved)))
 end
 local nearest = redis.call('ZRANGE', timers, 0, 0, 'WITHSCORES')[2] or ''
-return {redis.call('EXISTS', KEYS[2]), nearest, unpack(due)}
+return {redis.call('EXISTS', KEYS[2]), nearest, #due > 0 and cjson.encode(due) or ''}
