@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import check_loop, due_selection, firing, firing_lag, live_events, sessions, ticks
+from bench import (
+    check_loop,
+    due_selection,
+    firing,
+    firing_lag,
+    live_events,
+    requests_while_firing,
+    sessions,
+    ticks,
+)
 from bench.machine import describe
 from bench.result import Result
 from bench.services import Services, start_services, versions
@@ -49,6 +58,7 @@ def _questions(quick: bool) -> dict[str, Question]:
         ),
         "firing": partial(firing.measure, runs=runs),
         "live_events": partial(live_events.measure, runs=runs, many=1000 if quick else 5000),
+        "requests_while_firing": partial(requests_while_firing.measure, runs=runs),
         "firing_lag": partial(firing_lag.measure, runs=runs, firings=5 if quick else 30),
         "sessions": partial(sessions.measure, runs=runs, count=40 if quick else 100),
     }

@@ -57,7 +57,7 @@ def _to_many(redis: Redis, port: int, runs: int, size: int) -> list[Result]:
                 port=port,
                 path="/healthz",
                 per_second=HEALTH_PER_SECOND,
-                count=runs * HEALTH_PER_SECOND,
+                seconds=runs,
             )
         )
         found = [_at_next_second(redis, crowd) for _ in range(runs)]

@@ -18,7 +18,7 @@ class Pace:
     port: int
     path: str
     per_second: float
-    count: int
+    seconds: float
     bodies: list[Any] | None = None  # of POST, taken in turn; None: GET
 
 
@@ -40,10 +40,12 @@ def ask(pace: Pace) -> list[float]:
     """Ask and time; a request that had to wait for the answer before it counts from its turn on."""
     connection = http.client.HTTPConnection("127.0.0.1", pace.port)
     began = free_at = time.perf_counter()
-    samples = []
-    for number in range(pace.count):
+    samples: list[float] = []
+    while (number := len(samples)) < pace.seconds * pace.per_second:
         turn = began + number / pace.per_second
         time.sleep(max(0.0, turn - time.perf_counter()))
+        if free_at > began + pace.seconds:
+            break
         since = turn if free_at > turn else time.perf_counter()
         _ask_once(connection, pace, number)
         free_at = time.perf_counter()

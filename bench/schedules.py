@@ -41,4 +41,4 @@ def spread(count: int, *, due: int) -> list[datetime]:
 def _rows(same: dict[str, Any], instants: Sequence[datetime]) -> Iterator[dict[str, Any]]:
     for n, at in enumerate(instants):
         key = {"id": f"{n:032x}", "name": f"schedule-{n}"}
-        yield same | key | {"next_tick_at": at, "next_run_at": at}
+        yield same | key | {"next_tick_at": at, "next_run_at": at, "anchor_at": at}
