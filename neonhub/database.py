@@ -61,6 +61,16 @@ def changed_rows(db: Session, statement: UpdateBase) -> int:
     return cast(CursorResult[Any], result).rowcount
 
 
+def connection_of(db: Session) -> tuple[Connection, bool]:
+    """The transaction's connection, for statements that are built once, and whether it is SQLite.
+
+    What the session holds back is written first.
+    """
+    db.flush()
+    connection = db.connection()
+    return connection, connection.dialect.name == "sqlite"
+
+
 def _create_engine(url: str, pool_size: int) -> Engine:
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"check_same_thread": False})

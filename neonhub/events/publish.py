@@ -8,6 +8,7 @@ from redis import Redis
 from neonhub.clock import utcnow
 from neonhub.events.event import RESYNC, Event
 from neonhub.redis import keys
+from neonhub.redis.round_trip import RoundTrip
 from neonhub.redis.scripts import script
 
 KEPT_EVENTS = 10_000
@@ -30,6 +31,21 @@ def publish(redis: Redis, events: Sequence[Event]) -> list[str]:
     """
     if not events:
         return []
+    run = script(redis, "publish")
+    ids = cast(list[bytes], run(keys=_KEYS, args=_args(events)))
+    return [event_id.decode() for event_id in ids]
+
+
+def add_publish(trip: RoundTrip, events: Sequence[Event]) -> None:
+    """Add to a round trip what `publish` does."""
+    if events:
+        trip.script("publish", _KEYS, _args(events))
+
+
+_KEYS = (keys.EVENTS_STREAM, keys.EVENTS_SEEN)
+
+
+def _args(events: Sequence[Event]) -> list[str | int]:
     args: list[str | int] = [
         keys.EVENTS_CHANNEL,
         KEPT_EVENTS,
@@ -39,6 +55,4 @@ def publish(redis: Redis, events: Sequence[Event]) -> list[str]:
     ]
     for event in events:
         args += [event.row_id or "", event.body()]
-    run = script(redis, "publish")
-    ids = cast(list[bytes], run(keys=[keys.EVENTS_STREAM, keys.EVENTS_SEEN], args=args))
-    return [event_id.decode() for event_id in ids]
+    return args

@@ -1,19 +1,32 @@
-"""Taking a queued session: one worker gets it, every other one finds it taken."""
+"""Taking queued sessions: one worker gets each, every other one finds it taken."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Executable, bindparam, func, insert, null, select, true, update
 from sqlalchemy.orm import Session
 
-from neonhub.database import Database
+from neonhub.database import Database, connection_of
 from neonhub.domain.states import HoldReason, SessionStatus
 from neonhub.execution.fleet import get_fleet
-from neonhub.execution.outbox import Outbox
-from neonhub.execution.slots import assign_free_slots, take_slot
+from neonhub.execution.outbox import Outbox, Told
+from neonhub.execution.slots import assign_free_slots, take_slots
 from neonhub.ids import new_id
-from neonhub.models import Agent, AgentSession, Attempt, Fleet
+from neonhub.models import Agent, AgentSession, Attempt, Fleet, Slot
+from neonhub.models.given_rows import GivenTable
+from neonhub.models.types import UtcDateTime
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An attempt that a worker asks for."""
+
+    session_id: str
+    attempt: int  # the start its job was made for; a job of an earlier start finds nothing
+    worker: str  # kept with the attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,99 +54,225 @@ class Claim:
 def claim(
     database: Database, session_id: str, *, attempt: int, worker: str, now: datetime
 ) -> tuple[Claim | None, Outbox]:
-    """Take a queued session and a slot for one worker.
-
-    Without a free slot the session is held, and whoever frees one releases it.
-
-    Args:
-        attempt: The start this job was made for; a job of an earlier start finds nothing.
-        worker: The worker's name, kept with the attempt.
-        now: Timezone-aware instant the lease starts at.
+    """Take one queued session and a slot for a worker, as `claim_all` does.
 
     Returns:
         The claim, or None if another worker got there first, the session may not start, or every
         slot is taken; and what to deliver after the commit.
     """
+    claims, outbox = claim_all(database, [Wanted(session_id, attempt, worker)], now=now)
+    return (claims[0] if claims else None), outbox
+
+
+def claim_all(
+    database: Database, wanted: Sequence[Wanted], *, now: datetime
+) -> tuple[list[Claim], Outbox]:
+    """Take queued sessions, and a slot for each, in one transaction.
+
+    Args:
+        now: Timezone-aware instant the leases start at.
+
+    Returns:
+        The claims, and what to deliver after the commit. Missing are sessions that another worker
+        took, that may not start, or that no slot is left for.
+    """
     outbox = Outbox()
     with database.begin() as db:
-        session = _lock_startable(db, session_id, attempt)
-        if session is None:
-            return None, outbox
-        if take_slot(db, session.id, now=now):
-            return _start(db, session, worker, outbox, now), outbox
-        session.hold_reason = HoldReason.SLOT
-    # A slot may have been freed while this transaction was still invisible to whoever freed it.
-    with database.begin() as db:
-        outbox.jobs += assign_free_slots(db, now=now)
-    return None, outbox
+        claims = claim_in(db, wanted, outbox, now=now)
+    release_held(database, outbox, now=now)
+    return claims, outbox
 
 
-def _lock_startable(db: Session, session_id: str, attempt: int) -> AgentSession | None:
-    query = select(AgentSession).where(
-        AgentSession.id == session_id,
-        AgentSession.status == SessionStatus.QUEUED,
-        AgentSession.attempt == attempt,
-        AgentSession.hold_reason.is_(None),
+def claim_in(
+    db: Session, wanted: Sequence[Wanted], outbox: Outbox, *, now: datetime
+) -> list[Claim]:
+    """Take queued sessions inside a transaction; after its commit `release_held` is to be called.
+
+    Without a free slot a session is held, and whoever frees one releases it. Free slots go to the
+    most urgent sessions.
+    """
+    startable = _lock_startable(db, wanted)
+    reserved = [row.id for row in startable if row.reserved_slot is not None]
+    with_slot = take_slots(db, [row.id for row in startable], reserved=reserved, now=now)
+    _hold(db, [row.id for row in startable if row.id not in with_slot], outbox)
+    workers = {each.session_id: each.worker for each in wanted}
+    return _start(db, [row for row in startable if row.id in with_slot], workers, outbox, now)
+
+
+def release_held(database: Database, outbox: Outbox, *, now: datetime) -> None:
+    """Look once more for free slots if a session was held for one.
+
+    A slot may have been freed while the transaction that held it was still invisible to whoever
+    freed it.
+    """
+    if outbox.held:
+        outbox.held.clear()
+        with database.begin() as db:
+            outbox.jobs += assign_free_slots(db, now=now)
+
+
+_WANTED = GivenTable("wanted", session_id=str)
+_STARTED = GivenTable("started", session_id=str, attempt=int, token=str, worker=str)
+_HELD = GivenTable("held", session_id=str)
+_NOW = bindparam("now", type_=UtcDateTime())
+
+
+def _lock_startable(db: Session, wanted: Sequence[Wanted]) -> list[Any]:
+    """What may start of the sessions wanted, most urgent first, with all that a claim holds."""
+    if not wanted:
+        return []
+    connection, is_sqlite = connection_of(db)
+    ids = sorted({each.session_id for each in wanted})
+    given = _WANTED.values([(each,) for each in ids], is_sqlite=is_sqlite)
+    rows = connection.execute(_locked(is_sqlite), given).all()
+    if rows and rows[0].lease_ms is None:
+        get_fleet(db)  # says what is missing
+    asked = {(each.session_id, each.attempt) for each in wanted}
+    startable = [row for row in rows if (row.id, row.attempt) in asked and _may_start(row)]
+    return sorted(startable, key=lambda row: (row.priority_rank, row.queued_at, row.id))
+
+
+def _may_start(row: Any) -> bool:
+    return row.status == SessionStatus.QUEUED and row.hold_reason is None
+
+
+@cache
+def _locked(is_sqlite: bool) -> Executable:
+    # By id alone: with the status PostgreSQL may read all that wait, to find a few of them.
+    wanted = _WANTED.on(is_sqlite=is_sqlite)
+    return (
+        select(*_COLUMNS)
+        .select_from(wanted)
+        .join(AgentSession, AgentSession.id == wanted.c.session_id)
+        .join(Agent, Agent.key == AgentSession.agent_key)
+        .outerjoin(Slot, Slot.session_id == AgentSession.id)
+        .outerjoin(Fleet, true())
+        .order_by(AgentSession.id)  # so that of two who want the same ones, none waits for ever
+        .with_for_update(of=AgentSession)
     )
-    return db.scalars(query.with_for_update()).one_or_none()
 
 
-def _start(db: Session, session: AgentSession, worker: str, outbox: Outbox, now: datetime) -> Claim:
-    fleet = get_fleet(db)
-    attempt = Attempt(
-        session_id=session.id,
-        number=session.attempt,
-        token=new_id(),
-        worker=worker,
-        started_at=now,
-        lease_until=now + timedelta(milliseconds=fleet.lease_ms),
-    )
-    db.add(attempt)
-    session.status = SessionStatus.RUNNING
-    session.started_at = session.started_at or now
-    session.worker = worker
-    session.progress = None
-    session.progress_message = None
-    data = {"attempt": session.attempt, "maxAttempts": session.max_attempts, "worker": worker}
-    outbox.tell(
-        db,
-        session,
-        "agent:started",
-        {**data, "trigger": session.trigger, "priority": session.priority},
-        now=now,
-        message=_why_started(session),
-    )
-    return _claim_of(session, attempt, fleet, db.get_one(Agent, session.agent_key))
+_COLUMNS = (
+    AgentSession.id,
+    AgentSession.status,
+    AgentSession.hold_reason,
+    AgentSession.agent_id,
+    AgentSession.schedule_id,
+    AgentSession.attempt,
+    AgentSession.trigger,
+    AgentSession.priority,
+    AgentSession.priority_rank,
+    AgentSession.queued_at,
+    AgentSession.failures,
+    AgentSession.losses,
+    AgentSession.max_retries,
+    AgentSession.timeout_seconds,
+    AgentSession.input,
+    Agent.kind,
+    Agent.config,
+    Slot.number.label("reserved_slot"),
+    Fleet.lease_ms,
+    Fleet.stop_grace_ms,
+    Fleet.max_memory_bytes,
+    Fleet.max_result_bytes,
+    Fleet.max_log_lines,
+    Fleet.max_log_line_bytes,
+    Fleet.max_events_per_second,
+)
 
 
-def _why_started(session: AgentSession) -> str:
+def _hold(db: Session, session_ids: Sequence[str], outbox: Outbox) -> None:
+    if session_ids:
+        connection, is_sqlite = connection_of(db)
+        given = _HELD.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
+        connection.execute(_set_held(is_sqlite), given)
+        outbox.held += session_ids
+
+
+@cache
+def _set_held(is_sqlite: bool) -> Executable:
+    mine = AgentSession.id == _HELD.on(is_sqlite=is_sqlite).c.session_id
+    return update(AgentSession).where(mine).values(hold_reason=HoldReason.SLOT)
+
+
+def _start(
+    db: Session, rows: Sequence[Any], workers: Mapping[str, str], outbox: Outbox, now: datetime
+) -> list[Claim]:
+    if not rows:
+        return []
+    claims = [_claim_of(row, new_id()) for row in rows]
+    connection, is_sqlite = connection_of(db)
+    started = [(c.session_id, c.attempt, c.token, workers[c.session_id]) for c in claims]
+    given = {**_STARTED.values(started, is_sqlite=is_sqlite), "now": now}
+    connection.execute(_set_running(is_sqlite), given)
+    lease_until = now + timedelta(milliseconds=claims[0].lease_ms)
+    connection.execute(_insert_attempts(is_sqlite), {**given, "lease_until": lease_until})
+    outbox.tell(db, [_started(row, workers[row.id]) for row in rows], now=now)
+    return claims
+
+
+@cache
+def _set_running(is_sqlite: bool) -> Executable:
+    started = _STARTED.on(is_sqlite=is_sqlite)
+    values = {
+        "status": SessionStatus.RUNNING,
+        "started_at": func.coalesce(AgentSession.started_at, _NOW),
+        "worker": started.c.worker,
+        "progress": null(),
+        "progress_message": null(),
+    }
+    return update(AgentSession).where(AgentSession.id == started.c.session_id).values(values)
+
+
+@cache
+def _insert_attempts(is_sqlite: bool) -> Executable:
+    started = _STARTED.on(is_sqlite=is_sqlite)
+    values = {
+        "session_id": started.c.session_id,
+        "number": started.c.attempt,
+        "token": started.c.token,
+        "worker": started.c.worker,
+        "started_at": _NOW,
+        "lease_until": bindparam("lease_until", type_=UtcDateTime()),
+    }
+    return insert(Attempt).from_select(list(values), select(*values.values()))
+
+
+def _started(row: Any, worker: str) -> Told:
+    max_attempts = 1 + row.max_retries + row.losses
+    data = {"attempt": row.attempt, "maxAttempts": max_attempts, "worker": worker}
+    data |= {"trigger": row.trigger, "priority": row.priority}
+    return Told("agent:started", data, _why_started(row), about=row)
+
+
+def _why_started(row: Any) -> str:
     """Each start beyond the first is explained in the log."""
-    if session.attempt == 1:
+    if row.attempt == 1:
         return "started"
     why = {
-        "failures": f"{session.failures} failed" if session.failures else "",
-        "losses": f"{session.losses} lost with their worker" if session.losses else "",
+        "failures": f"{row.failures} failed" if row.failures else "",
+        "losses": f"{row.losses} lost with their worker" if row.losses else "",
     }
     known = ", ".join(part for part in why.values() if part) or "handed back by its worker"
-    return f"started again: attempt {session.attempt}; of those before, {known}"
+    return f"started again: attempt {row.attempt}; of those before, {known}"
 
 
-def _claim_of(session: AgentSession, attempt: Attempt, fleet: Fleet, agent: Agent) -> Claim:
+def _claim_of(row: Any, token: str) -> Claim:
     return Claim(
-        session_id=session.id,
-        agent_id=session.agent_id,
-        schedule_id=session.schedule_id,
-        attempt=attempt.number,
-        token=attempt.token,
-        kind=agent.kind,
-        config={**agent.config, **session.input},
-        timeout_seconds=session.timeout_seconds,
-        max_retries=session.max_retries,
-        lease_ms=fleet.lease_ms,
-        stop_grace_ms=fleet.stop_grace_ms,
-        max_memory_bytes=fleet.max_memory_bytes,
-        max_result_bytes=fleet.max_result_bytes,
-        max_log_lines=fleet.max_log_lines,
-        max_log_line_bytes=fleet.max_log_line_bytes,
-        max_events_per_second=fleet.max_events_per_second,
+        session_id=row.id,
+        agent_id=row.agent_id,
+        schedule_id=row.schedule_id,
+        attempt=row.attempt,
+        token=token,
+        kind=row.kind,
+        config={**row.config, **row.input},
+        timeout_seconds=row.timeout_seconds,
+        max_retries=row.max_retries,
+        lease_ms=row.lease_ms,
+        stop_grace_ms=row.stop_grace_ms,
+        max_memory_bytes=row.max_memory_bytes,
+        max_result_bytes=row.max_result_bytes,
+        max_log_lines=row.max_log_lines,
+        max_log_line_bytes=row.max_log_line_bytes,
+        max_events_per_second=row.max_events_per_second,
     )

@@ -1,24 +1,38 @@
-"""Writing the end of an attempt, and setting free whoever waited for it."""
+"""Writing the ends of attempts, and setting free whoever waited for them."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    Executable,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
 
-from neonhub.database import Database, changed_rows
+from neonhub.database import Database, connection_of
 from neonhub.domain.endings import AttemptEnd, NextState, Standing, after_attempt
 from neonhub.domain.instant import text_of
-from neonhub.domain.states import SessionStatus
-from neonhub.execution.claims import Claim
+from neonhub.domain.states import HoldReason, Priority, SessionStatus
 from neonhub.execution.fleet import get_fleet
-from neonhub.execution.holds import next_push, release_of_schedule
-from neonhub.execution.outbox import Outbox
-from neonhub.execution.slots import free_slot
-from neonhub.models import Agent, AgentSession, Attempt
+from neonhub.execution.holds import release_of_schedule, release_of_schedules
+from neonhub.execution.outbox import About, Outbox, Told
+from neonhub.execution.slots import assign_free_slots, free_slots, give_back_slots
+from neonhub.models import Agent, AgentSession, Attempt, Fleet
+from neonhub.models.attempt import IS_RUNNING
+from neonhub.models.given_rows import GivenTable
+from neonhub.models.types import UtcDateTime
 from neonhub.redis.counters import EndedSession
-from neonhub.redis.queues import TimerMove
+from neonhub.redis.queues import Job, TimerMove
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,141 +46,326 @@ class Outcome:
     progress_message: str | None = None
 
 
-def finish(database: Database, claim: Claim, outcome: Outcome, *, now: datetime) -> Outbox | None:
-    """Write an attempt's end with its token.
+class Started(Protocol):
+    """An attempt that was started, and the token that proves who may write its end."""
+
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def token(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt whose end is to be written."""
+
+    claim: Started
+    outcome: Outcome
+
+
+def finish(database: Database, claim: Started, outcome: Outcome, *, now: datetime) -> Outbox | None:
+    """Write the end of one attempt, as `finish_all` does.
 
     Returns:
         What to deliver after the commit, or None if the attempt was given up as lost before, or
         its session even pruned: a ghost changes nothing.
     """
-    outbox = Outbox()
-    with database.begin() as db:
-        session = lock_session(db, claim.session_id)
-        ended = session is not None and end_attempt(
-            db, session, claim.attempt, claim.token, outcome, outbox, now=now
-        )
-    return outbox if ended else None
+    written, outbox = finish_all(database, [Ended(claim, outcome)], now=now)
+    return outbox if written else None
 
 
-def end_attempt(
-    db: Session,
-    session: AgentSession,
-    number: int,
-    token: str,
-    outcome: Outcome,
-    outbox: Outbox,
-    *,
-    now: datetime,
-) -> bool:
-    """End one attempt of a locked session and move the session on.
+def finish_all(
+    database: Database, ended: Sequence[Ended], *, now: datetime
+) -> tuple[set[str], Outbox]:
+    """Write the ends of attempts, each with its token, in one transaction.
 
     Returns:
-        False if the attempt has ended already, or the token is another's.
+        The ids of the sessions whose end was written, and what to deliver after the commit. A
+        ghost's is missing, and changed nothing.
     """
-    theirs = (
-        Attempt.session_id == session.id,
-        Attempt.number == number,
-        Attempt.token == token,
-        Attempt.finished_at.is_(None),
+    outbox = Outbox()
+    with database.begin() as db:
+        written = finish_in(db, ended, outbox, now=now)
+    return written, outbox
+
+
+def finish_in(db: Session, ended: Sequence[Ended], outbox: Outbox, *, now: datetime) -> set[str]:
+    """End attempts inside a transaction, and move their sessions on.
+
+    Returns:
+        The ids of the sessions whose end was written.
+    """
+    rows = _lock(db, {each.claim.session_id for each in ended})
+    outcomes = _end_attempts(db, [each for each in ended if each.claim.session_id in rows], now)
+    if not outcomes:
+        return set()
+    lefts = [_left(rows[session_id], outcome, now) for session_id, outcome in outcomes.items()]
+    is_slot_free = give_back_slots(db, list(outcomes))
+    is_slot_wanted = _write(db, lefts, now)
+    if is_slot_free and is_slot_wanted:
+        outbox.jobs += assign_free_slots(db, now=now)
+    schedules = {left.schedule_id for left in lefts if left.finished_at and left.schedule_id}
+    outbox.jobs += release_of_schedules(db, schedules, now=now)
+    outbox.tell(db, [_told(left, now) for left in lefts], now=now)
+    for left in lefts:
+        _go_on(left, outbox, now)
+    return set(outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A session as an ended attempt leaves it; `attempt` is the one that ended."""
+
+    id: str
+    agent_id: str
+    schedule_id: str | None
+    attempt: int
+    priority: str
+    pushes: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    status: SessionStatus
+    reason: str | None
+    next_attempt_at: datetime | None
+    state: NextState
+    outcome: Outcome
+
+    @property
+    def starts_at_once(self) -> bool:
+        return self.status is SessionStatus.QUEUED
+
+
+_ENDING = GivenTable("ending", session_id=str)
+_ENDED = GivenTable("ended", session_id=str, attempt=int, token=str, outcome=str, error=dict)
+_LEFT = GivenTable(
+    "given",
+    id=str,
+    status=str,
+    reason=str,
+    failures=int,
+    losses=int,
+    attempt=int,
+    is_pushed=int,
+    next_attempt_at=datetime,
+    finished_at=datetime,
+    error=dict,
+    result=dict,
+    progress=float,
+    progress_message=str,
+)
+_NOW = bindparam("now", type_=UtcDateTime())
+
+
+def _lock(db: Session, session_ids: Collection[str]) -> Mapping[str, Any]:
+    """The sessions with a lock on their rows, and all that decides what becomes of them."""
+    if not session_ids:
+        return {}
+    connection, is_sqlite = connection_of(db)
+    given = _ENDING.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
+    rows = {row.id: row for row in connection.execute(_standings(is_sqlite), given)}
+    if any(row.backoff_base_ms is None for row in rows.values()):
+        get_fleet(db)  # says what is missing
+    return rows
+
+
+@cache
+def _standings(is_sqlite: bool) -> Executable:
+    ending = _ENDING.on(is_sqlite=is_sqlite)
+    return (
+        select(*_COLUMNS)
+        .select_from(ending)
+        .join(AgentSession, AgentSession.id == ending.c.session_id)
+        .join(Agent, Agent.key == AgentSession.agent_key)
+        .outerjoin(Fleet, true())
+        .order_by(AgentSession.id)  # so that of two who end the same ones, none waits for ever
+        .with_for_update(of=AgentSession)
     )
-    values = {"finished_at": now, "outcome": outcome.end, "error": outcome.error}
-    if not changed_rows(db, update(Attempt).where(*theirs).values(values)):
-        return False
-    state = after_attempt(outcome.end, _standing(db, session), now)
-    _apply(session, state, outcome)
-    if state.status.is_ended:
-        end_session(db, session, outbox, now=now)
-        _tell(db, session, outcome, outbox, now)
-    else:
-        outbox.jobs += free_slot(db, session.id, now=now)
-        _tell(db, session, outcome, outbox, now)
-        _go_on(session, outbox, now)
-    return True
 
 
-def end_session(db: Session, session: AgentSession, outbox: Outbox, *, now: datetime) -> None:
-    """Close a session whose status is an ended one, and release those it held up."""
-    session.finished_at = now
-    session.hold_reason = None
-    session.next_attempt_at = None
-    db.flush()
-    outbox.ended.append(_ended(session, now))
-    outbox.jobs += free_slot(db, session.id, now=now)
-    outbox.jobs += release_of_schedule(db, session.schedule_id, now=now)
+_COLUMNS = (
+    AgentSession.id,
+    AgentSession.agent_id,
+    AgentSession.schedule_id,
+    AgentSession.attempt,
+    AgentSession.priority,
+    AgentSession.pushes,
+    AgentSession.started_at,
+    AgentSession.failures,
+    AgentSession.losses,
+    AgentSession.max_retries,
+    AgentSession.stop_requested_at,
+    AgentSession.stop_reason,
+    Agent.deleted_at,
+    Fleet.backoff_base_ms,
+    Fleet.backoff_max_ms,
+)
 
 
-def lock_session(db: Session, session_id: str) -> AgentSession | None:
-    """The session with a lock on its row, or None if there is none."""
-    query = select(AgentSession).where(AgentSession.id == session_id).with_for_update()
-    return db.scalars(query).one_or_none()
+def _end_attempts(db: Session, ended: Sequence[Ended], now: datetime) -> dict[str, Outcome]:
+    """End those attempts that have not ended yet and whose token is theirs: id → outcome."""
+    if not ended:
+        return {}
+    connection, is_sqlite = connection_of(db)
+    by_attempt = {(each.claim.session_id, each.claim.attempt): each for each in ended}
+    given = _ENDED.values(
+        (
+            (*key, each.claim.token, each.outcome.end, each.outcome.error)
+            for key, each in by_attempt.items()
+        ),
+        is_sqlite=is_sqlite,
+    )
+    mine = connection.execute(_set_ended(is_sqlite), {**given, "now": now}).all()
+    mine_by_id = {row.session_id: by_attempt[row.session_id, row.number].outcome for row in mine}
+    return dict(sorted(mine_by_id.items()))
 
 
-def _ended(session: AgentSession, now: datetime) -> EndedSession:
-    took = (now - session.started_at).total_seconds() if session.started_at else None
-    return EndedSession(session.agent_id, session.status, took)
+@cache
+def _set_ended(is_sqlite: bool) -> Executable:
+    ended = _ENDED.on(is_sqlite=is_sqlite)
+    return (
+        update(Attempt)
+        .where(
+            Attempt.session_id == ended.c.session_id,
+            Attempt.number == ended.c.attempt,
+            Attempt.token == ended.c.token,
+            IS_RUNNING,
+        )
+        .values(finished_at=_NOW, outcome=ended.c.outcome, error=ended.c.error)
+        .returning(Attempt.session_id, Attempt.number)
+    )
 
 
-def _standing(db: Session, session: AgentSession) -> Standing:
-    fleet = get_fleet(db)
-    return Standing(
-        failures=session.failures,
-        losses=session.losses,
+def _left(row: Any, outcome: Outcome, now: datetime) -> _Left:
+    standing = Standing(
+        failures=row.failures,
+        losses=row.losses,
         # Nobody starts a removed agent again; what runs was left to finish.
-        max_retries=0 if _is_removed(db, session) else session.max_retries,
-        stop_requested=session.stop_requested_at is not None,
-        stop_reason=session.stop_reason,
-        backoff_base_ms=fleet.backoff_base_ms,
-        backoff_max_ms=fleet.backoff_max_ms,
+        max_retries=0 if row.deleted_at is not None else row.max_retries,
+        stop_requested=row.stop_requested_at is not None,
+        stop_reason=row.stop_reason,
+        backoff_base_ms=row.backoff_base_ms,
+        backoff_max_ms=row.backoff_max_ms,
+    )
+    state = after_attempt(outcome.end, standing, now)
+    return _Left(
+        id=row.id,
+        agent_id=row.agent_id,
+        schedule_id=row.schedule_id,
+        attempt=row.attempt,
+        priority=row.priority,
+        pushes=row.pushes,
+        started_at=row.started_at,
+        finished_at=now if state.status.is_ended else None,
+        status=state.status,
+        reason=state.reason,
+        next_attempt_at=state.next_attempt_at,
+        state=state,
+        outcome=outcome,
     )
 
 
-def _is_removed(db: Session, session: AgentSession) -> bool:
-    return db.get_one(Agent, session.agent_key).deleted_at is not None
+def _write(db: Session, lefts: Sequence[_Left], now: datetime) -> bool:
+    """Write the sessions as they are left; whether any session is held for a slot."""
+    connection, is_sqlite = connection_of(db)
+    given = _LEFT.values(map(_values, lefts), is_sqlite=is_sqlite)
+    return any(connection.scalars(_set_left(is_sqlite), {**given, "now": now}).all())
 
 
-def _apply(session: AgentSession, state: NextState, outcome: Outcome) -> None:
-    session.status = state.status
-    session.reason = state.reason
-    session.failures = state.failures
-    session.losses = state.losses
-    session.next_attempt_at = state.next_attempt_at
-    session.error = outcome.error
-    session.result = outcome.result
-    if outcome.progress is not None:
-        session.progress = outcome.progress
-        session.progress_message = outcome.progress_message
+def _values(left: _Left) -> tuple[Any, ...]:
+    again = int(left.starts_at_once)
+    state, outcome = left.state, left.outcome
+    return (
+        left.id,
+        state.status,
+        state.reason,
+        state.failures,
+        state.losses,
+        left.attempt + again,
+        again,
+        state.next_attempt_at,
+        left.finished_at,
+        outcome.error,
+        outcome.result,
+        outcome.progress,
+        outcome.progress_message,
+    )
 
 
-def _go_on(session: AgentSession, outbox: Outbox, now: datetime) -> None:
-    """Start again at once, or set the timer of the retry."""
-    if session.next_attempt_at is None:
-        session.attempt += 1
-        outbox.jobs.append(next_push(session, now=now))
+@cache
+def _set_left(is_sqlite: bool) -> Executable:
+    given = _LEFT.on(is_sqlite=is_sqlite)
+    was_told = given.c.progress.is_not(None)
+    copied = ("status", "reason", "failures", "losses", "attempt", "next_attempt_at")
+    values = {name: given.c[name] for name in (*copied, "finished_at", "error", "result")} | {
+        "pushes": AgentSession.pushes + given.c.is_pushed,
+        "pushed_at": case((given.c.is_pushed == 1, _NOW), else_=AgentSession.pushed_at),
+        "progress": func.coalesce(given.c.progress, AgentSession.progress),
+        "progress_message": case(
+            (was_told, given.c.progress_message), else_=AgentSession.progress_message
+        ),
+    }
+    return (
+        update(AgentSession)
+        .where(AgentSession.id == given.c.id)
+        .values(values)
+        .returning(_IS_SLOT_WANTED)
+    )
+
+
+_other = aliased(AgentSession, name="other")
+_IS_SLOT_WANTED = (
+    # Spelled out as the partial index of those held for a slot has it.
+    exists().where(_other.hold_reason == literal_column(f"'{HoldReason.SLOT}'"))
+).label("is_slot_wanted")
+
+
+def _go_on(left: _Left, outbox: Outbox, now: datetime) -> None:
+    """Count the end, start again at once, or set the timer of the retry."""
+    if left.finished_at is not None:
+        outbox.ended.append(_counted(left, now))
+    elif left.next_attempt_at is None:
+        queue = Priority(left.priority).queue
+        outbox.jobs.append(Job(left.id, left.attempt + 1, left.pushes + 1, queue))
     else:
-        at = session.next_attempt_at.timestamp()
-        outbox.moves.append(TimerMove(f"retry:{session.id}", claimed_score=None, score=at))
+        at = left.next_attempt_at.timestamp()
+        outbox.moves.append(TimerMove(f"retry:{left.id}", claimed_score=None, score=at))
 
 
-def _tell(
-    db: Session, session: AgentSession, outcome: Outcome, outbox: Outbox, now: datetime
-) -> None:
-    if session.status != SessionStatus.COMPLETED:
-        tell_failed(db, session, outbox, now=now, error=outcome.error, end=outcome.end)
-        return
-    data = {"attempt": session.attempt, "durationMs": duration_ms(session)}
-    outbox.tell(db, session, "agent:completed", data, now=now, message="completed")
+def _told(left: _Left, now: datetime) -> Told:
+    if left.status != SessionStatus.COMPLETED:
+        return failed_event(left, now=now, error=left.outcome.error, end=left.outcome.end)
+    data = {"attempt": left.attempt, "durationMs": duration_ms(left)}
+    return Told("agent:completed", data, "completed", about=left)
 
 
-def tell_failed(
-    db: Session,
-    session: AgentSession,
-    outbox: Outbox,
+class Timed(About, Protocol):
+    """A session with the instants and the state that are told of it."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def reason(self) -> str | None: ...
+    @property
+    def started_at(self) -> datetime | None: ...
+    @property
+    def finished_at(self) -> datetime | None: ...
+    @property
+    def next_attempt_at(self) -> datetime | None: ...
+
+
+def failed_event(
+    session: Timed,
     *,
     now: datetime,
     error: dict[str, Any] | None = None,
     end: AttemptEnd | None = None,
-) -> None:
-    """Report an attempt that failed, was stopped or was lost; `data.status` says what follows."""
+) -> Told:
+    """What is told of an attempt that failed, was stopped or was lost.
+
+    `data.status` says what follows.
+    """
     again = session.finished_at is None
     next_at = session.next_attempt_at or (now if again else None)
     data = {
@@ -179,10 +378,32 @@ def tell_failed(
     }
     message = error["message"] if error else str(session.status).lower()
     level = "warning" if again or session.status == SessionStatus.STOPPED else "error"
-    outbox.tell(db, session, "agent:failed", data, now=now, message=message, level=level)
+    return Told("agent:failed", data, message, level, session)
 
 
-def duration_ms(session: AgentSession) -> int | None:
+def end_session(db: Session, session: AgentSession, outbox: Outbox, *, now: datetime) -> None:
+    """Close a session whose status is an ended one, and release those it held up."""
+    session.finished_at = now
+    session.hold_reason = None
+    session.next_attempt_at = None
+    db.flush()
+    outbox.ended.append(_counted(session, now))
+    outbox.jobs += free_slots(db, [session.id], now=now)
+    outbox.jobs += release_of_schedule(db, session.schedule_id, now=now)
+
+
+def lock_session(db: Session, session_id: str) -> AgentSession | None:
+    """The session with a lock on its row, or None if there is none."""
+    query = select(AgentSession).where(AgentSession.id == session_id).with_for_update()
+    return db.scalars(query).one_or_none()
+
+
+def _counted(session: Timed, now: datetime) -> EndedSession:
+    took = (now - session.started_at).total_seconds() if session.started_at else None
+    return EndedSession(session.agent_id, session.status, took)
+
+
+def duration_ms(session: Timed) -> int | None:
     """Milliseconds from the first start to the end; None before either."""
     if session.started_at is None or session.finished_at is None:
         return None

@@ -1,13 +1,16 @@
 """Sessions that are decided but may not start yet."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Select, exists, func, or_, select, text
+from sqlalchemy import Executable, Select, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from neonhub.database import connection_of
 from neonhub.domain.states import HoldReason, Overlap, Priority, SessionStatus, Trigger
 from neonhub.models import AgentSession, Fleet, Schedule
+from neonhub.models.given_rows import GivenTable
 from neonhub.redis.queues import Job
 
 OF_SCHEDULE = (HoldReason.OVERLAP, HoldReason.CATCH_UP)
@@ -26,6 +29,37 @@ def release(session: AgentSession, *, now: datetime) -> Job:
     """Let a held session start; the job is to be handed over after the commit."""
     session.hold_reason = None
     return next_push(session, now=now)
+
+
+def release_of_schedules(db: Session, schedule_ids: Collection[str], *, now: datetime) -> list[Job]:
+    """Release what each of some schedules holds, as `release_of_schedule` does for one.
+
+    Returns:
+        The jobs, to be handed over after the commit.
+    """
+    if not schedule_ids:
+        return []
+    connection, is_sqlite = connection_of(db)
+    given = _SCHEDULES.values([(each,) for each in schedule_ids], is_sqlite=is_sqlite)
+    holding = connection.scalars(_holding(is_sqlite), given).all()
+    # In an order, so that of two who release for the same schedules, none waits for ever.
+    jobs = [release_of_schedule(db, each, now=now) for each in sorted(holding)]
+    return [job for of_one in jobs for job in of_one]
+
+
+_SCHEDULES = GivenTable("ended", schedule_id=str)
+
+
+@cache
+def _holding(is_sqlite: bool) -> Executable:
+    """Which of the schedules given hold a session."""
+    ended = _SCHEDULES.on(is_sqlite=is_sqlite)
+    held = exists().where(
+        AgentSession.schedule_id == ended.c.schedule_id,
+        AgentSession.finished_at.is_(None),
+        AgentSession.hold_reason.in_([*OF_SCHEDULE, HoldReason.BACKFILL]),
+    )
+    return select(ended.c.schedule_id).where(held)
 
 
 def release_of_schedule(db: Session, schedule_id: str | None, *, now: datetime) -> list[Job]:

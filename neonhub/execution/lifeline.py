@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis import Redis
@@ -14,7 +15,7 @@ from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
 from neonhub.domain.states import QUEUES, HoldReason, SessionStatus
 from neonhub.events import publish
-from neonhub.execution.endings import Outcome, end_attempt, lock_session
+from neonhub.execution.endings import Ended, Outcome, finish_in, lock_session
 from neonhub.execution.fleet import get_fleet
 from neonhub.execution.holds import next_push, release_of_schedule
 from neonhub.execution.outbox import Outbox, event_of
@@ -94,7 +95,9 @@ class Lifeline:
             sentence = f"Worker {attempt.worker} stopped renewing the lease of attempt {number}."
             error = {"type": "WorkerLost", "message": sentence, "traceback": None}
             outcome = Outcome(AttemptEnd.LOST, error=error)
-            end_attempt(db, session, number, attempt.token, outcome, outbox, now=now)
+            finish_in(
+                db, [Ended(_Lost(session_id, number, attempt.token), outcome)], outbox, now=now
+            )
         logger.warning(sentence, extra={"session_id": session_id})
         reach("lifeline.given-up")
         outbox.deliver(self._redis)
@@ -168,6 +171,15 @@ class Lifeline:
         if events:
             publish(self._redis, events)
         self._published_until = until
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """An attempt whose end the lifeline writes."""
+
+    session_id: str
+    attempt: int
+    token: str
 
 
 def _schedules_with_held(db: Session) -> list[str | None]:

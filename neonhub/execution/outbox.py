@@ -1,21 +1,53 @@
 """What a transaction promises to tell: jobs, timers and events that go out after its commit."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import Executable, bindparam, insert, select
 from sqlalchemy.orm import Session
 
-from neonhub.events import Event, publish
-from neonhub.models import AgentSession, SessionEvent
-from neonhub.redis.counters import EndedSession, count_ended
-from neonhub.redis.queues import Job, TimerMove, hand_over
+from neonhub.clock import utcnow
+from neonhub.database import connection_of
+from neonhub.events import Event
+from neonhub.events.publish import add_publish
+from neonhub.models import SessionEvent
+from neonhub.models.given_rows import GivenTable
+from neonhub.models.types import UtcDateTime
+from neonhub.redis.counters import EndedSession, add_counts
+from neonhub.redis.queues import Job, TimerMove, add_hand_over
+from neonhub.redis.round_trip import RoundTrip
 
 logger = logging.getLogger(__name__)
+
+
+class About(Protocol):
+    """The session an event is about."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def agent_id(self) -> str: ...
+    @property
+    def schedule_id(self) -> str | None: ...
+    @property
+    def attempt(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A lifecycle event to write into the log and to publish."""
+
+    event: str
+    data: Mapping[str, Any]
+    message: str = ""
+    level: str = "info"
+    about: About | None = None  # None: it belongs to no session
 
 
 @dataclass(slots=True)
@@ -28,77 +60,88 @@ class Outbox:
     ended: list[EndedSession] = field(default_factory=list)
     signals: list[str] = field(default_factory=list)
     """Keys to set for a while, such as the flag a running session looks for."""
+    held: list[str] = field(default_factory=list)
+    """Sessions just held for a slot: to be looked at once more after the commit."""
 
-    def tell(
-        self,
-        db: Session,
-        session: AgentSession,
-        event: str,
-        data: Mapping[str, Any],
-        *,
-        now: datetime,
-        message: str = "",
-        level: str = "info",
-    ) -> None:
-        """Write a lifecycle event into the session's log, and remember to publish it."""
-        about = {
-            "session_id": session.id,
-            "agent_id": session.agent_id,
-            "schedule_id": session.schedule_id,
-            "attempt": session.attempt,
-        }
-        self._write(db, event, data, now, message, level, about)
-
-    def tell_all(
-        self,
-        db: Session,
-        event: str,
-        data: Mapping[str, Any],
-        *,
-        now: datetime,
-        message: str = "",
-    ) -> None:
-        """Write an event that belongs to no session, and remember to publish it."""
-        self._write(db, event, data, now, message, "info", {})
-
-    def _write(
-        self,
-        db: Session,
-        event: str,
-        data: Mapping[str, Any],
-        now: datetime,
-        message: str,
-        level: str,
-        about: Mapping[str, Any],
-    ) -> None:
-        row = SessionEvent(
-            event=event,
-            type=event,
-            level=level,
-            message=message,
-            data=dict(data),
-            created_at=now,
-            **about,
-        )
-        db.add(row)
-        db.flush()
-        self.events.append(event_of(row))
+    def tell(self, db: Session, told: Sequence[Told], *, now: datetime) -> None:
+        """Write lifecycle events into the log, in this order, and remember to publish them."""
+        if told:
+            self.events += write_events(db, told, now)
 
     def deliver(self, redis: Redis) -> None:
-        """Log and send everything; what Redis doesn't take now, the lifeline sends later."""
+        """Log everything and send it in one round trip, what runs before what is only told.
+
+        What Redis doesn't take now, the lifeline sends later.
+        """
         for event in self.events:
             _log(event)
+        trip = RoundTrip()
+        for key in self.signals:
+            trip.command("SET", key, b"1", "EX", SIGNAL_SECONDS)
+        add_hand_over(trip, self.jobs, self.moves, now=utcnow())
+        add_publish(trip, self.events)
+        add_counts(trip, self.ended)
         try:
-            for key in self.signals:
-                redis.set(key, b"1", ex=SIGNAL_SECONDS)
-            if self.jobs or self.moves:
-                hand_over(redis, self.jobs, self.moves)
-            if self.events:
-                publish(redis, self.events)
-            if self.ended:
-                count_ended(redis, self.ended)
+            trip.send(redis)
         except RedisError as error:
             logger.warning("Redis is away, the lifeline will deliver later: %s", error)
+
+
+def write_events(db: Session, told: Sequence[Told], now: datetime) -> list[Event]:
+    """Write lifecycle events into the log by one statement.
+
+    Returns:
+        The events to publish, each with the id of its row.
+    """
+    connection, is_sqlite = connection_of(db)
+    rows = [
+        (n, *_ids(each.about), each.event, each.level, each.message, dict(each.data))
+        for n, each in enumerate(told)
+    ]
+    values = _TOLD.values(rows, is_sqlite=is_sqlite)
+    # Ids are given in the order of insertion, but may be returned in another.
+    ids = sorted(connection.scalars(_insert_events(is_sqlite), {**values, "now": now}))
+    return [_event(each, row_id, now) for each, row_id in zip(told, ids, strict=True)]
+
+
+_TOLD = GivenTable(
+    "told",
+    n=int,
+    session_id=str,
+    agent_id=str,
+    schedule_id=str,
+    attempt=int,
+    event=str,
+    level=str,
+    message=str,
+    data=dict,
+)
+
+
+@cache
+def _insert_events(is_sqlite: bool) -> Executable:
+    told = _TOLD.on(is_sqlite=is_sqlite)
+    values = {
+        **{column.name: column for column in told.c if column.name != "n"},
+        "type": told.c.event,
+        "created_at": bindparam("now", type_=UtcDateTime()),
+    }
+    return (
+        insert(SessionEvent)
+        .from_select(list(values), select(*values.values()).order_by(told.c.n))
+        .returning(SessionEvent.id)
+    )
+
+
+def _ids(about: About | None) -> tuple[str | None, str | None, str | None, int | None]:
+    if about is None:
+        return None, None, None, None
+    return about.id, about.agent_id, about.schedule_id, about.attempt
+
+
+def _event(told: Told, row_id: int, now: datetime) -> Event:
+    session_id, agent_id, schedule_id, _ = _ids(told.about)
+    return Event(told.event, agent_id, session_id, schedule_id, now, told.data, str(row_id))
 
 
 SIGNAL_SECONDS = 3600

@@ -5,49 +5,60 @@ slot hands it to the most urgent held session in the same transaction, so a free
 nobody is held for one, and no newcomer overtakes a more urgent session.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import delete, func, insert, or_, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Executable, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy.orm import Session, aliased
 
-from neonhub.database import changed_rows
-from neonhub.domain.states import HoldReason, SessionStatus
+from neonhub.database import changed_rows, connection_of
+from neonhub.domain.states import HoldReason
 from neonhub.execution.holds import release
 from neonhub.models import AgentSession, Fleet, Slot
+from neonhub.models.given_rows import GivenTable
+from neonhub.models.types import UtcDateTime
 from neonhub.redis.queues import Job
 
 
-def take_slot(db: Session, session_id: str, *, now: datetime) -> bool:
-    """Take the slot reserved for a session, or a free one.
+def take_slots(
+    db: Session, session_ids: Sequence[str], *, reserved: Collection[str], now: datetime
+) -> set[str]:
+    """Take the slots reserved for sessions, and free ones for the others, as far as they go.
+
+    Args:
+        session_ids: Who wants a slot, first come first.
+        reserved: Those of them that have one reserved, as far as is known.
 
     Returns:
-        False if every slot is taken or reserved for others.
+        Whose slot it is now; for the others every slot is taken or reserved.
     """
-    reserved = update(Slot).where(Slot.session_id == session_id).values(reserved_until=None)
-    if changed_rows(db, reserved):
-        return True
-    number = _lock_free_slot(db, now)
-    if number is None:
-        return False
-    db.execute(
-        update(Slot).where(Slot.number == number).values(session_id=session_id, reserved_until=None)
-    )
-    return True
+    taken = _take_reserved(db, reserved) if reserved else set()
+    wanted = [session_id for session_id in session_ids if session_id not in taken]
+    return taken | _take_free(db, wanted, now) if wanted else taken
 
 
-def free_slot(db: Session, session_id: str, *, now: datetime) -> list[Job]:
-    """Give back a session's slot, if it has one, and hand it to the most urgent held session.
+def free_slots(db: Session, session_ids: Sequence[str], *, now: datetime) -> list[Job]:
+    """Give back the slots of sessions, and hand them to the most urgent held ones.
 
     Returns:
         The jobs of the sessions released, to be handed over after the commit.
     """
-    allowed = select(Fleet.max_concurrent).scalar_subquery()
-    mine = Slot.session_id == session_id
-    surplus = delete(Slot).where(mine, select(func.count(Slot.number)).scalar_subquery() > allowed)
-    freed = update(Slot).where(mine).values(session_id=None, reserved_until=None)
-    if changed_rows(db, surplus) or not changed_rows(db, freed):
-        return []
-    return assign_free_slots(db, now=now)
+    return assign_free_slots(db, now=now) if give_back_slots(db, session_ids) else []
+
+
+def give_back_slots(db: Session, session_ids: Sequence[str]) -> bool:
+    """Free the slots of sessions, those that have one.
+
+    Returns:
+        Whether any is free now: a slot beyond what the fleet allows is removed.
+    """
+    connection, is_sqlite = connection_of(db)
+    rows = _SESSIONS.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
+    freed = connection.execute(_free(is_sqlite), rows).all()
+    if any(row.is_surplus for row in freed):
+        return _remove_surplus(db, [row.number for row in freed])
+    return bool(freed)
 
 
 def assign_free_slots(db: Session, *, now: datetime) -> list[Job]:
@@ -56,19 +67,17 @@ def assign_free_slots(db: Session, *, now: datetime) -> list[Job]:
     Returns:
         The jobs of the sessions released, to be handed over after the commit.
     """
-    jobs: list[Job] = []
-    while (held := _lock_most_urgent(db)) is not None:
-        number = _lock_free_slot(db, now)
-        if number is None:
-            break
-        lease = timedelta(milliseconds=db.scalars(select(Fleet.lease_ms)).one())
-        db.execute(
-            update(Slot)
-            .where(Slot.number == number)
-            .values(session_id=held.id, reserved_until=now + lease)
-        )
-        jobs.append(release(held, now=now))
-        db.flush()
+    connection, is_sqlite = connection_of(db)
+    free = connection.execute(_LOCK_FREE_FOR_HELD, {"now": now}).all()
+    if not free:
+        return []
+    held = db.scalars(_LOCK_MOST_URGENT, {"count": len(free)}).all()
+    pairs = [(row.number, session.id) for row, session in zip(free, held, strict=False)]
+    given = _NUMBERED.values(pairs, is_sqlite=is_sqlite)
+    reserved_until = now + timedelta(milliseconds=free[0].lease_ms)
+    connection.execute(_reserve(is_sqlite), {**given, "reserved_until": reserved_until})
+    jobs = [release(session, now=now) for session in held]
+    db.flush()
     return jobs
 
 
@@ -85,19 +94,104 @@ def fit_slots(db: Session) -> None:
     db.execute(delete(Slot).where(Slot.number.in_(spare), Slot.session_id.is_(None)))
 
 
-def _lock_free_slot(db: Session, now: datetime) -> int | None:
-    free = or_(Slot.session_id.is_(None), Slot.reserved_until < now)
-    query = select(Slot.number).where(free).order_by(Slot.number).limit(1)
-    return db.scalars(query.with_for_update(skip_locked=True)).one_or_none()
+_SESSIONS = GivenTable("ending", session_id=str)
+_NUMBERED = GivenTable("given", number=int, session_id=str)
+_NOW = bindparam("now", type_=UtcDateTime())
+_IS_FREE = or_(Slot.session_id.is_(None), Slot.reserved_until < _NOW)
 
 
-def _lock_most_urgent(db: Session) -> AgentSession | None:
-    # `status` is spelled out so that the partial index of waiting sessions serves the order.
-    waiting = text(f"status = '{SessionStatus.QUEUED}'")
-    query = (
-        select(AgentSession)
-        .where(waiting, AgentSession.hold_reason == HoldReason.SLOT)
-        .order_by(AgentSession.priority_rank, AgentSession.queued_at, AgentSession.id)
-        .limit(1)
+def _take_reserved(db: Session, session_ids: Collection[str]) -> set[str]:
+    connection, is_sqlite = connection_of(db)
+    rows = _SESSIONS.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
+    return set(connection.scalars(_take_own(is_sqlite), rows))
+
+
+def _take_free(db: Session, session_ids: Sequence[str], now: datetime) -> set[str]:
+    connection, is_sqlite = connection_of(db)
+    given = _NUMBERED.values(enumerate(session_ids, 1), is_sqlite=is_sqlite)
+    values = {**given, "now": now, "count": len(session_ids)}
+    return set(connection.scalars(_take(is_sqlite), values))
+
+
+@cache
+def _take_own(is_sqlite: bool) -> Executable:
+    mine = Slot.session_id == _SESSIONS.on(is_sqlite=is_sqlite).c.session_id
+    return update(Slot).where(mine).values(reserved_until=None).returning(Slot.session_id)
+
+
+@cache
+def _take(is_sqlite: bool) -> Executable:
+    """The n-th free slot goes to the n-th who wants one; a slot that others just take is passed."""
+    wanted = _NUMBERED.on(is_sqlite=is_sqlite)
+    free = (
+        select(Slot.number)
+        .where(_IS_FREE)
+        .order_by(Slot.number)
+        .limit(bindparam("count"))
+        .with_for_update(skip_locked=True)
+        .cte("free")
     )
-    return db.scalars(query.with_for_update(skip_locked=True)).one_or_none()
+    nth = select(free.c.number, func.row_number().over(order_by=free.c.number).label("n")).cte(
+        "nth"
+    )
+    return (
+        update(Slot)
+        .where(Slot.number == nth.c.number, nth.c.n == wanted.c.number)
+        .values(session_id=wanted.c.session_id, reserved_until=None)
+        .returning(Slot.session_id)
+    )
+
+
+@cache
+def _free(is_sqlite: bool) -> Executable:
+    mine = Slot.session_id == _SESSIONS.on(is_sqlite=is_sqlite).c.session_id
+    return (
+        update(Slot)
+        .where(mine)
+        .values(session_id=None, reserved_until=None)
+        .returning(Slot.number, (_COUNT > _ALLOWED).label("is_surplus"))
+    )
+
+
+@cache
+def _reserve(is_sqlite: bool) -> Executable:
+    given = _NUMBERED.on(is_sqlite=is_sqlite)
+    values = {
+        "session_id": given.c.session_id,
+        "reserved_until": bindparam("reserved_until", type_=UtcDateTime()),
+    }
+    return update(Slot).where(Slot.number == given.c.number).values(values)
+
+
+_OTHER = aliased(Slot)
+_COUNT = select(func.count(_OTHER.number)).scalar_subquery()
+_ALLOWED = select(Fleet.max_concurrent).scalar_subquery()
+
+# As the partial index of those held for a slot has it.
+IS_HELD_FOR_SLOT = text(f"hold_reason = '{HoldReason.SLOT}'")
+
+_HELD = select(func.count(AgentSession.id)).where(IS_HELD_FOR_SLOT).scalar_subquery()
+_LOCK_FREE_FOR_HELD = (
+    # No more than there are held: whoever comes now must not find a slot locked for nobody.
+    select(Slot.number, select(Fleet.lease_ms).scalar_subquery().label("lease_ms"))
+    .where(_IS_FREE)
+    .order_by(Slot.number)
+    .limit(_HELD)
+    .with_for_update(skip_locked=True)
+)
+_LOCK_MOST_URGENT = (
+    select(AgentSession)
+    .where(IS_HELD_FOR_SLOT)
+    .order_by(AgentSession.priority_rank, AgentSession.queued_at, AgentSession.id)
+    .limit(bindparam("count"))
+    .with_for_update(skip_locked=True)
+)
+
+
+def _remove_surplus(db: Session, numbers: Sequence[int]) -> bool:
+    """Remove what is too many of slots just freed; whoever else does so waits for us."""
+    allowed = db.scalars(select(Fleet.max_concurrent).with_for_update()).one()
+    count = db.scalars(select(func.count(Slot.number))).one()
+    surplus = sorted(numbers, reverse=True)[: max(0, count - allowed)]
+    changed_rows(db, delete(Slot).where(Slot.number.in_(surplus)))
+    return len(surplus) < len(numbers)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from neonhub.domain.states import SessionStatus
 from neonhub.errors import SessionEnded
-from neonhub.execution.endings import end_session, tell_failed
+from neonhub.execution.endings import end_session, failed_event
 from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession
 from neonhub.redis.keys import STOP_PREFIX
@@ -38,6 +38,6 @@ def stop(
     session.status = SessionStatus.STOPPED
     session.reason = session.stop_reason
     end_session(db, session, outbox, now=now)
-    tell_failed(db, session, outbox, now=now)
+    outbox.tell(db, [failed_event(session, now=now)], now=now)
     if was_retrying:
         outbox.moves.append(TimerMove(f"retry:{session.id}", claimed_score=None, score=None))

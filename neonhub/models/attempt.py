@@ -31,3 +31,7 @@ class Attempt(Base):
     finished_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
     error: Mapped[JsonObject | None]
+
+
+IS_RUNNING = Attempt.outcome.is_(None)
+"""To be used with an attempt's key: by `finished_at`, PostgreSQL may read all leases instead."""

@@ -68,6 +68,13 @@ class AgentSession(Base):
         Index(
             "ix_sessions_waiting", "priority_rank", "queued_at", "id", **_where("status = 'QUEUED'")
         ),
+        Index(
+            "ix_sessions_held_for_slot",
+            "priority_rank",
+            "queued_at",
+            "id",
+            **_where("hold_reason = 'slot'"),
+        ),
         Index("ix_sessions_queued", "agent_key", "hold_reason", **_where("status = 'QUEUED'")),
         Index("ix_sessions_retrying", "next_attempt_at", **_where("status = 'RETRYING'")),
         Index("ix_sessions_agent_history", "agent_key", "queued_at", "id"),

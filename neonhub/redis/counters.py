@@ -1,5 +1,6 @@
 """Counts what ended, for the metrics; lost with Redis, as a counter may be."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
@@ -7,6 +8,7 @@ from typing import cast
 from redis import Redis
 
 from neonhub.redis.keys import COUNTERS
+from neonhub.redis.round_trip import RoundTrip
 
 BUCKETS_SECONDS = (0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600)
 """Upper bounds of the histogram of durations."""
@@ -36,14 +38,25 @@ def count_ended(redis: Redis, sessions: Iterable[EndedSession]) -> None:
     Raises:
         redis.exceptions.RedisError: Redis did not take them.
     """
-    pipeline = redis.pipeline(transaction=False)
+    trip = RoundTrip()
+    add_counts(trip, sessions)
+    trip.send(redis)
+
+
+def add_counts(trip: RoundTrip, sessions: Iterable[EndedSession]) -> None:
+    """Add to a round trip what `count_ended` does."""
+    counts: Counter[str] = Counter()
+    seconds: dict[str, float] = {}
     for session in sessions:
-        name = session.agent_id
-        pipeline.hincrby(COUNTERS, f"{name}|ended|{session.status}", 1)
-        if session.duration_seconds is not None:
-            pipeline.hincrby(COUNTERS, f"{name}|bucket|{_bucket(session.duration_seconds)}", 1)
-            pipeline.hincrbyfloat(COUNTERS, f"{name}|seconds|", session.duration_seconds)
-    pipeline.execute()
+        name, took = session.agent_id, session.duration_seconds
+        counts[f"{name}|ended|{session.status}"] += 1
+        if took is not None:
+            counts[f"{name}|bucket|{_bucket(took)}"] += 1
+            seconds[name] = seconds.get(name, 0.0) + took
+    for field, count in counts.items():
+        trip.command("HINCRBY", COUNTERS, field, count)
+    for name, took in seconds.items():
+        trip.command("HINCRBYFLOAT", COUNTERS, f"{name}|seconds|", took)
 
 
 def read_counts(redis: Redis) -> dict[str, AgentCounts]:

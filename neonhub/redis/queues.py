@@ -13,6 +13,7 @@ from rq.utils import utcformat
 
 from neonhub.clock import utcnow
 from neonhub.redis import keys
+from neonhub.redis.round_trip import RoundTrip
 from neonhub.redis.scripts import script
 
 ENTRY_POINT = "workers.jobs.run_session"
@@ -81,6 +82,14 @@ def hand_over(
         cast(int, run(keys=_KEYS, args=args))
         for args in _hand_over_args(jobs, moves, now or utcnow())
     )
+
+
+def add_hand_over(
+    trip: RoundTrip, jobs: Sequence[Job], moves: Sequence[TimerMove], *, now: datetime
+) -> None:
+    """Add to a round trip what `hand_over` does."""
+    for args in _hand_over_args(jobs, moves, now):
+        trip.script("hand_over", _KEYS, args)
 
 
 def queued_job_ids(redis: Redis, queues: Iterable[str] = keys.QUEUES) -> set[str]:

@@ -1,5 +1,6 @@
 """Loads the Lua scripts that lie beside this package in `scripts/`."""
 
+import hashlib
 from functools import cache
 from importlib.resources import files
 
@@ -13,9 +14,16 @@ def script(redis: Redis, name: str) -> Script:
     Args:
         name: The file's name without `.lua`.
     """
-    return redis.register_script(_text(name))
+    return redis.register_script(script_text(name))
 
 
 @cache
-def _text(name: str) -> str:
+def script_text(name: str) -> str:
+    """A script as it is sent to a server that does not know it."""
     return files("neonhub.redis").joinpath("scripts", f"{name}.lua").read_text("utf-8")
+
+
+@cache
+def script_hash(name: str) -> str:
+    """The name a server gives a script."""
+    return hashlib.sha1(script_text(name).encode(), usedforsecurity=False).hexdigest()

@@ -16,7 +16,7 @@ from neonhub.domain.occurrences import ticks_between
 from neonhub.domain.states import HoldReason, SessionStatus, Trigger
 from neonhub.domain.validation import FIRST_YEAR
 from neonhub.errors import InvalidInput
-from neonhub.execution.endings import tell_failed
+from neonhub.execution.endings import failed_event
 from neonhub.execution.holds import release_of_schedule
 from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession, Schedule
@@ -206,4 +206,4 @@ def _stop(db: Session, session: AgentSession, outbox: Outbox, now: datetime) -> 
     session.hold_reason = None
     session.stop_requested_at = session.finished_at = now
     outbox.ended.append(EndedSession(session.agent_id, session.status, None))
-    tell_failed(db, session, outbox, now=now)
+    outbox.tell(db, [failed_event(session, now=now)], now=now)

@@ -17,7 +17,7 @@ from neonhub.database import Database, changed_rows
 from neonhub.domain.states import Priority
 from neonhub.errors import Conflict
 from neonhub.execution.fleet import get_fleet
-from neonhub.execution.outbox import Outbox
+from neonhub.execution.outbox import Outbox, Told
 from neonhub.models import Agent, Fleet, Schedule
 from neonhub.models.finding import find_schedule, live_schedules
 from neonhub.scheduling.settling import BATCH, settle, settle_all
@@ -60,7 +60,7 @@ def set_scheduler_paused(
         fleet.pause_reason = _kept(reason) if paused else None
         data = {"paused": paused, "reason": fleet.pause_reason}
         word = "paused" if paused else "resumed"
-        outbox.tell_all(db, "scheduler:status", data, now=now, message=word)
+        outbox.tell(db, [Told("scheduler:status", data, word)], now=now)
     outbox.deliver(redis)
     return True
 
