@@ -6,7 +6,18 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, func, insert, null, select, true, update
+from sqlalchemy import (
+    Executable,
+    Insert,
+    Update,
+    bindparam,
+    func,
+    insert,
+    null,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from neonhub.database import Database, connection_of
@@ -91,12 +102,23 @@ def claim_in(
     Without a free slot a session is held, and whoever frees one releases it. Free slots go to the
     most urgent sessions.
     """
+    claims, told = claim_untold(db, wanted, outbox, now=now)
+    outbox.tell(db, told, now=now)
+    return claims
+
+
+def claim_untold(
+    db: Session, wanted: Sequence[Wanted], outbox: Outbox, *, now: datetime
+) -> tuple[list[Claim], list[Told]]:
+    """Do what `claim_in` does, and leave it to the caller to tell of it."""
     startable = _lock_startable(db, wanted)
     reserved = [row.id for row in startable if row.reserved_slot is not None]
     with_slot = take_slots(db, [row.id for row in startable], reserved=reserved, now=now)
     _hold(db, [row.id for row in startable if row.id not in with_slot], outbox)
+    rows = [row for row in startable if row.id in with_slot]
     workers = {each.session_id: each.worker for each in wanted}
-    return _start(db, [row for row in startable if row.id in with_slot], workers, outbox, now)
+    claims = _start(db, rows, workers, now)
+    return claims, [_started(row, workers[row.id]) for row in rows]
 
 
 def release_held(database: Database, outbox: Outbox, *, now: datetime) -> None:
@@ -196,7 +218,7 @@ def _set_held(is_sqlite: bool) -> Executable:
 
 
 def _start(
-    db: Session, rows: Sequence[Any], workers: Mapping[str, str], outbox: Outbox, now: datetime
+    db: Session, rows: Sequence[Any], workers: Mapping[str, str], now: datetime
 ) -> list[Claim]:
     if not rows:
         return []
@@ -204,15 +226,20 @@ def _start(
     connection, is_sqlite = connection_of(db)
     started = [(c.session_id, c.attempt, c.token, workers[c.session_id]) for c in claims]
     given = {**_STARTED.values(started, is_sqlite=is_sqlite), "now": now}
-    connection.execute(_set_running(is_sqlite), given)
-    lease_until = now + timedelta(milliseconds=claims[0].lease_ms)
-    connection.execute(_insert_attempts(is_sqlite), {**given, "lease_until": lease_until})
-    outbox.tell(db, [_started(row, workers[row.id]) for row in rows], now=now)
+    given["lease_until"] = now + timedelta(milliseconds=claims[0].lease_ms)
+    for statement in _start_attempts(is_sqlite):
+        connection.execute(statement, given)
     return claims
 
 
 @cache
-def _set_running(is_sqlite: bool) -> Executable:
+def _start_attempts(is_sqlite: bool) -> tuple[Executable, ...]:
+    """On PostgreSQL one statement, one round trip; SQLite has none and knows no such statement."""
+    running, attempts = _set_running(is_sqlite), _insert_attempts(is_sqlite)
+    return (running, attempts) if is_sqlite else (attempts.add_cte(running.cte("running")),)
+
+
+def _set_running(is_sqlite: bool) -> Update:
     started = _STARTED.on(is_sqlite=is_sqlite)
     values = {
         "status": SessionStatus.RUNNING,
@@ -224,8 +251,7 @@ def _set_running(is_sqlite: bool) -> Executable:
     return update(AgentSession).where(AgentSession.id == started.c.session_id).values(values)
 
 
-@cache
-def _insert_attempts(is_sqlite: bool) -> Executable:
+def _insert_attempts(is_sqlite: bool) -> Insert:
     started = _STARTED.on(is_sqlite=is_sqlite)
     values = {
         "session_id": started.c.session_id,

@@ -97,10 +97,19 @@ def finish_in(db: Session, ended: Sequence[Ended], outbox: Outbox, *, now: datet
     Returns:
         The ids of the sessions whose end was written.
     """
+    written, told = finish_untold(db, ended, outbox, now=now)
+    outbox.tell(db, told, now=now)
+    return written
+
+
+def finish_untold(
+    db: Session, ended: Sequence[Ended], outbox: Outbox, *, now: datetime
+) -> tuple[set[str], list[Told]]:
+    """Do what `finish_in` does, and leave it to the caller to tell of it."""
     rows = _lock(db, {each.claim.session_id for each in ended})
     outcomes = _end_attempts(db, [each for each in ended if each.claim.session_id in rows], now)
     if not outcomes:
-        return set()
+        return set(), []
     lefts = [_left(rows[session_id], outcome, now) for session_id, outcome in outcomes.items()]
     is_slot_free = give_back_slots(db, list(outcomes))
     is_slot_wanted = _write(db, lefts, now)
@@ -108,10 +117,9 @@ def finish_in(db: Session, ended: Sequence[Ended], outbox: Outbox, *, now: datet
         outbox.jobs += assign_free_slots(db, now=now)
     schedules = {left.schedule_id for left in lefts if left.finished_at and left.schedule_id}
     outbox.jobs += release_of_schedules(db, schedules, now=now)
-    outbox.tell(db, [_told(left, now) for left in lefts], now=now)
     for left in lefts:
         _go_on(left, outbox, now)
-    return set(outcomes)
+    return set(outcomes), [_told(left, now) for left in lefts]
 
 
 @dataclass(frozen=True, slots=True)

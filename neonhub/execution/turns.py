@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from neonhub.database import Database
-from neonhub.execution.claims import Claim, Wanted, claim_in, release_held
-from neonhub.execution.endings import Ended, finish_in
+from neonhub.execution.claims import Claim, Wanted, claim_untold, release_held
+from neonhub.execution.endings import Ended, finish_untold
 from neonhub.execution.outbox import Outbox
 
 
@@ -29,7 +29,8 @@ def turn(
     """
     outbox = Outbox()
     with database.begin() as db:
-        written = finish_in(db, ended, outbox, now=now)
-        claims = claim_in(db, wanted, outbox, now=now)
+        written, ends = finish_untold(db, ended, outbox, now=now)
+        claims, starts = claim_untold(db, wanted, outbox, now=now)
+        outbox.tell(db, [*ends, *starts], now=now)
     release_held(database, outbox, now=now)
     return Turn(claims, written, outbox)

@@ -205,7 +205,7 @@ def test_a_turn_of_five_takes_few_statements(
     statements.clear()
     second = turn(database, returned(first.claims), wanted(sessions[5:]), now=LATER)
     assert len(second.written) == len(second.claims) == 5
-    assert len([each for each in statements if not each.startswith("BEGIN")]) <= 11
+    assert len([each for each in statements if not each.startswith("BEGIN")]) <= 10
 
 
 def test_renewing_takes_two_statements(
