@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlalchemy import Select, select, tuple_
 
@@ -34,7 +35,7 @@ class Repair:
             How many timers each chunk changed.
         """
         self._timers.mark_alive()
-        for chunk in self._ticks_until(now):
+        for chunk in self.due_until(now):
             yield self._set(TICK, chunk)
         yield from self._all_ticks()
         yield from self._retries(None)
@@ -48,25 +49,38 @@ class Repair:
             How many timers each chunk changed.
         """
         claimed_since = now - timedelta(seconds=VISIBILITY_SECONDS)
-        for chunk in self._ticks_until(now + ahead):
+        for chunk in self.due_until(now + ahead):
             yield self._set(TICK, [row for row in chunk if not claimed_since < row[1] <= now])
         yield from self._retries(now + ahead)
+
+    def hurry(self, now: datetime, limit: int) -> None:
+        """Have the most urgent of what is due claimed next, however long the rest has been due.
+
+        Args:
+            limit: How many; the next claim should have room for others beside them.
+        """
+        chunks = self.due_until(now, min(limit, self._chunk))
+        urgent = islice((TICK + key for chunk in chunks for key, _ in chunk), limit)
+        self._timers.bring_forward(list(urgent), now)
 
     def _set(self, kind: str, rows: list[_Row]) -> int:
         return self._timers.add_missing({kind + key: at.timestamp() for key, at in rows})
 
-    def _ticks_until(self, until: datetime) -> Iterator[list[_Row]]:
+    def due_until(self, until: datetime, size: int | None = None) -> Iterator[list[_Row]]:
+        """Chunks of the schedules that are due until an instant, the most urgent first."""
         for priority in Priority:
-            yield from self._ticks_of(priority, until)
+            yield from self._ticks_of(priority, until, size or self._chunk)
 
-    def _ticks_of(self, priority: Priority, until: datetime) -> Iterator[list[_Row]]:
+    def _ticks_of(self, priority: Priority, until: datetime, size: int) -> Iterator[list[_Row]]:
         """Chunks in the order of the index on (priority_rank, next_run_at)."""
         due = (Schedule.priority_rank == priority.rank, Schedule.next_run_at <= until)
         query = select(Schedule.id, Schedule.next_run_at).where(*due)
-        query = query.order_by(Schedule.next_run_at, Schedule.id).limit(self._chunk)
+        query = query.order_by(Schedule.next_run_at, Schedule.id).limit(size)
         rows = self._read(query)
         while rows:
             yield rows
+            if len(rows) < size:
+                return
             last, at = rows[-1]
             place = tuple_(Schedule.next_run_at, Schedule.id)
             rows = self._read(query.where(Schedule.next_run_at >= at, place > (at, last)))

@@ -308,6 +308,33 @@ def test_two_thousand_due_fire_in_one_step(
     assert redis_connection.llen("rq:queue:normal") == 2000
 
 
+def test_a_flood_of_low_priority_delays_a_critical_one_by_one_batch(
+    database: Database, agent: Agent, redis_connection: Redis
+) -> None:
+    for n in range(20):
+        add_schedule(database, agent, name=str(n), priority=Priority.LOW, next_tick_at=NOW)
+    critical = add_schedule(
+        database, agent, priority=Priority.CRITICAL, next_tick_at=NOW + 9 * SECOND
+    )
+    scheduler = make(database, redis_connection, claim_limit=4)
+    finish_loading_at(scheduler, NOW - MINUTE)
+    later = NOW + 10 * SECOND
+    assert [scheduler.step(later), scheduler.step(later)] == [4, 4]
+    assert critical.id in {session.schedule_id for session in sessions(database)}
+    step_until_idle_at(scheduler, later)
+    assert len(sessions(database)) == 21
+
+
+def finish_loading_at(scheduler: AgentScheduler, now: datetime) -> None:
+    for _ in range(8):
+        scheduler.step(now)
+
+
+def step_until_idle_at(scheduler: AgentScheduler, now: datetime) -> None:
+    while scheduler.step(now):
+        continue
+
+
 def test_a_nearer_timer_ends_the_sleep(
     database: Database, agent: Agent, scheduler: AgentScheduler, redis_connection: Redis
 ) -> None:
