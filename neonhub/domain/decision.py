@@ -1,7 +1,7 @@
 """What becomes of the ticks of one schedule that are due."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from neonhub.domain.jitter import jitter_for
 from neonhub.domain.occurrences import count_ticks, latest_tick, next_tick
@@ -14,8 +14,7 @@ LIVE_SECONDS = 5
 """A tick no later than this is live: it needs no catching up."""
 
 
-@dataclass(frozen=True, slots=True)
-class DueSchedule:
+class DueSchedule(NamedTuple):
     """A schedule with what decides its due ticks."""
 
     id: str
@@ -35,8 +34,7 @@ class DueSchedule:
     room: int | None = None  # how many more sessions of its agent may wait; None: any number
 
 
-@dataclass(frozen=True, slots=True)
-class TickRow:
+class TickRow(NamedTuple):
     """One session row to write."""
 
     tick_at: datetime
@@ -48,8 +46,7 @@ class TickRow:
     missed_from: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """All that changes: rows to write, and where the schedule stands after."""
 
     rows: tuple[TickRow, ...]
@@ -108,6 +105,11 @@ def _shared(
 
 class _Deciding:
     """The state of one decision."""
+
+    __slots__ = (
+        *("due", "rec", "jitter", "horizon"),
+        *("first", "rows", "run_count", "skip_next", "replace", "room"),
+    )
 
     def __init__(self, due: DueSchedule, jitter: timedelta, now: datetime) -> None:
         self.due = due

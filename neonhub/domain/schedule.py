@@ -1,12 +1,11 @@
 """What decides the ticks of a schedule."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Recurrence:
+class Recurrence(NamedTuple):
     """Exactly one of a cron expression, an interval and one instant, within a window.
 
     All instants are timezone-aware. `anchor` is the first instant of an interval's grid; ticks
@@ -30,4 +29,4 @@ class Recurrence:
         """The same without the ticks that jitter would carry past `end_at`."""
         if self.end_at is None or not jitter:
             return self
-        return replace(self, end_at=self.end_at - jitter)
+        return self._replace(end_at=self.end_at - jitter)

@@ -139,5 +139,5 @@ _SQLITE: dict[type, TypeEngine[Any]] = {
 def _text(value: Any) -> Any:
     """An instant in the form SQLite stores; anything else as it is."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        return value.astimezone(UTC).isoformat(" ", "microseconds")[:-6]
     return value

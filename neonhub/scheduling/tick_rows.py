@@ -1,9 +1,8 @@
 """Writes what was decided: new sessions, and schedules moved on, set-wise."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import case, literal, null, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,8 +17,7 @@ from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.models.types import UtcDateTime
 
 
-@dataclass(frozen=True, slots=True)
-class NewSession:
+class NewSession(NamedTuple):
     """A decided tick and the session it becomes; all else comes from its schedule."""
 
     id: str
