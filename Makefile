@@ -6,6 +6,7 @@ SHELL := /bin/sh
 
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -15,8 +16,9 @@ MIN_COVERAGE := 90
 SEEDS := 5
 SESSIONS := 10000
 HOURS := 1
-UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-header $(LOCK_OPTIONS)
+UV_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header $(LOCK_OPTIONS)
+UV_COMPILE := $(BIN)/uv pip compile pyproject.toml $(UV_OPTIONS)
 
 .PHONY: help
 help: ## List the targets
@@ -78,7 +80,7 @@ format: $(VENV)/.installed-dev ## Format the code
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(VENV)/.installed-dev ## Measure speed on both databases, QUICK=1 for 3 minutes of it
+bench: $(VENV)/.installed-dev $(PEERS)/.installed ## Measure speed beside peers, QUICK=1 for 3 minutes of it
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(QUESTIONS)
 
 .PHONY: audit
@@ -90,6 +92,8 @@ lock: $(VENV)/.installed-dev ## Lock the dependencies of pyproject.toml, LOCK_OP
 	$(UV_COMPILE) --output-file requirements.txt
 	$(UV_COMPILE) --output-file requirements-dev.txt --constraints requirements.txt \
 		--group dev --extra openai --extra anthropic
+	$(BIN)/uv pip compile bench/peers/requirements.in $(UV_OPTIONS) \
+		--output-file bench/peers/requirements.txt
 
 .PHONY: browser
 browser: ## Install Chromium for the browser tests, where root on Debian can
@@ -106,7 +110,7 @@ browser: ## Install Chromium for the browser tests, where root on Debian can
 
 .PHONY: clean
 clean: ## Remove .venv, caches and reports; data in .neonhub stays
-	rm -rf $(VENV) build *.egg-info htmlcov .coverage .coverage.* .pytest_cache .mypy_cache \
+	rm -rf $(VENV) $(PEERS) build *.egg-info htmlcov .coverage .coverage.* .pytest_cache .mypy_cache \
 		.ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -129,4 +133,11 @@ $(VENV)/.installed: requirements.txt | $(BIN)/python
 $(VENV)/.installed-dev: requirements-dev.txt | $(BIN)/python
 	@echo "Installing the locked packages for development"
 	@$(PIP_INSTALL) --requirement requirements-dev.txt
+	@touch $@
+
+$(PEERS)/.installed: bench/peers/requirements.txt | $(VENV)/.installed-dev
+	@echo "Installing the peers that the benchmark compares with"
+	@$(BIN)/python -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement bench/peers/requirements.txt
 	@touch $@

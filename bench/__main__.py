@@ -12,7 +12,11 @@ from bench import (
     due_selection,
     firing,
     firing_lag,
+    firing_peers,
+    history,
+    idle_system,
     live_events,
+    redis_bytes,
     requests_while_firing,
     sessions,
     ticks,
@@ -57,10 +61,18 @@ def _questions(quick: bool) -> dict[str, Question]:
             due_selection.measure, runs=runs, schedules=10_000 if quick else 100_000
         ),
         "firing": partial(firing.measure, runs=runs),
+        "firing_peers": partial(firing_peers.measure, runs=QUICK_RUNS, share=0.1 if quick else 1),
         "live_events": partial(live_events.measure, runs=runs, many=1000 if quick else 5000),
-        "requests_while_firing": partial(requests_while_firing.measure, runs=runs),
-        "firing_lag": partial(firing_lag.measure, runs=runs, firings=5 if quick else 30),
-        "sessions": partial(sessions.measure, runs=runs, count=40 if quick else 100),
+        "requests_while_firing": partial(requests_while_firing.measure, runs=2 if quick else RUNS),
+        "idle_system": partial(
+            idle_system.measure, runs=2 if quick else RUNS, seconds=10 if quick else 40
+        ),
+        "redis_bytes": partial(redis_bytes.measure, runs=runs),
+        "firing_lag": partial(firing_lag.measure, firings=4 if quick else 40),
+        "history": partial(history.measure, runs=QUICK_RUNS, many=50_000 if quick else 10_000_000),
+        "sessions": partial(
+            sessions.measure, runs=2 if quick else QUICK_RUNS, share=0.2 if quick else 1
+        ),
     }
 
 

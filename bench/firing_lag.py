@@ -1,49 +1,132 @@
-"""How late is a schedule fired by a system that has nothing else to do?"""
+"""How late is a schedule that fires on an idle system: on its queue, and with its agent running?"""
 
 import time
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import cast
 
-from bench.result import Result
+from redis import Redis
+from sqlalchemy import select
+
+from bench.peer_process import run_peer
+from bench.result import Result, p99
 from bench.services import DATABASES, Services
-from bench.whole import AGENT, start_system
+from bench.target import at_most
+from bench.whole import start_system, start_without_pool
+from neonhub.clock import utcnow
+from neonhub.database import Database
+from neonhub.domain.instant import text_of
+from neonhub.domain.states import SessionStatus
+from neonhub.models import AgentSession
 from tests.e2e.running import RunningSystem
-from tests.waiting import wait_until
 
-SKIPPED = 2
+LIMIT_QUEUED_MS = 10
+LIMIT_RUNNING_MS = 40
+SCHEDULES = 4
+"""Each every second, a quarter of a second apart."""
+
+SKIPPED = 2 * SCHEDULES
 """The first firings, by processes that are still warming up, don't count."""
 
+AGENT = "timekeeper"
+PEERS = {"rq-scheduler": "rq-scheduler", "rq cron": "rq-cron"}
+PATIENCE_SECONDS = 30
 
-def measure(services: Services, *, runs: int, firings: int = 30) -> list[Result]:
-    """The rows of this question; each firing is a run."""
+
+def measure(services: Services, *, firings: int) -> list[Result]:
+    """The rows of this question; each firing is a sample of the percentile.
+
+    Args:
+        firings: Of each side; the peers fire once a second, NeonHub four times.
+    """
     results = []
+    for name, argument in PEERS.items():
+        found = run_peer(services, "firing_lag", argument, firings)
+        results += _rows(name, [each[0] for each in found], [each[1] for each in found])
     for kind in DATABASES:
+        with start_without_pool(services, kind) as web:
+            _add_schedules(web)
+            queued = _queued_ms(web, services.redis, firings)
         with start_system(services, kind) as system:
-            answer = system.post(f"/api/agents/{AGENT}/schedules", {"interval": "every second"})
-            assert answer.status_code == 201, answer.text
-            wanted = max(firings, runs) + SKIPPED
-            lags = _wait_for_lags(system, wanted)[SKIPPED:]
-            said = system.get("/api/scheduler/status").json()["firingLagMs"]
-        results.append(_row(f"{kind}, {len(lags)} firings", lags))
-        results.append(_row(f"{kind}, p99 in the status", [said["p99"]]))
+            _add_schedules(system)
+            running = _running_ms(system, firings)
+        results += _rows(f"NeonHub, {kind}", queued, running, is_ours=True)
     return results
 
 
-def _wait_for_lags(system: RunningSystem, wanted: int) -> list[float]:
-    """The first lags, read once they are there: asking before would keep the system busy."""
-    time.sleep(wanted)
-    wait_until(lambda: len(_lags(system)) >= wanted, seconds=wanted)
-    return _lags(system)[:wanted]
+def _add_schedules(system: RunningSystem) -> None:
+    body = {"id": AGENT, "name": "Timekeeper", "kind": AGENT, "config": {}}
+    assert system.post("/api/agents", body).ok
+    for n in range(SCHEDULES):
+        start_at = utcnow().replace(microsecond=0) + timedelta(seconds=3 + n / SCHEDULES)
+        schedule = {
+            "name": f"n{n}",
+            "interval": "every second",
+            "startAt": text_of(start_at),
+            "overlap": "ALLOW",
+        }
+        assert system.post(f"/api/agents/{AGENT}/schedules", schedule).ok
 
 
-def _lags(system: RunningSystem) -> list[float]:
-    """Between the instant of a tick and its session's being queued, oldest first."""
-    page = system.get(f"/api/agents/{AGENT}/sessions?pageSize=100").json()["items"]
-    return [_ms(each["scheduledFor"], each["queuedAt"]) for each in reversed(page)]
+def _queued_ms(web: RunningSystem, redis: Redis, firings: int) -> list[float]:
+    """We are the only worker, and note when a job reaches us."""
+    arrived: dict[str, float] = {}
+    while len(arrived) < firings + SKIPPED:
+        popped = redis.blpop(["rq:queue:normal"], timeout=PATIENCE_SECONDS)
+        assert popped is not None, "nothing fires"
+        session_id = cast(list[bytes], popped)[1].decode().partition("-")[0]
+        arrived.setdefault(session_id, time.time())  # the lifeline may push it again
+    planned = _planned(web, list(arrived))
+    return [(at - planned[key]) * 1000 for key, at in arrived.items()][SKIPPED:]
 
 
-def _ms(since: str, until: str) -> float:
-    return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds() * 1000
+def _running_ms(system: RunningSystem, firings: int) -> list[float]:
+    """What the agents noted; asking before all have run would keep the system busy."""
+    time.sleep(3 + (firings + SKIPPED) / SCHEDULES)
+    database = Database(system.env["DATABASE_URL"])
+    query = select(AgentSession).where(AgentSession.status == SessionStatus.COMPLETED)
+    with database.read() as db:
+        sessions = db.scalars(query.order_by(AgentSession.scheduled_for)).all()
+    database.close()
+    lags = [
+        (session.result["ran"] - _unix(session.scheduled_for)) * 1000
+        for session in sessions
+        if session.result and "ran" in session.result
+    ]
+    return lags[SKIPPED : SKIPPED + firings]
 
 
-def _row(case: str, samples: list[float]) -> Result:
-    return Result(question="firing lag, idle", case=case, unit="ms", samples=samples)
+def _planned(web: RunningSystem, session_ids: Sequence[str]) -> dict[str, float]:
+    """Session → the instant it was due at, unix seconds."""
+    database = Database(web.env["DATABASE_URL"])
+    query = select(AgentSession).where(AgentSession.id.in_(session_ids))
+    with database.read() as db:
+        found = {each.id: _unix(each.scheduled_for) for each in db.scalars(query)}
+    database.close()
+    return found
+
+
+def _unix(at: datetime | None) -> float:
+    assert at is not None
+    return at.astimezone(UTC).timestamp()
+
+
+def _rows(
+    side: str, queued: Sequence[float], running: Sequence[float], *, is_ours: bool = False
+) -> list[Result]:
+    rows = []
+    parts = ("on its queue", queued, LIMIT_QUEUED_MS), ("agent running", running, LIMIT_RUNNING_MS)
+    for until, samples, limit in parts:
+        for percentile, figure in (("p50", median(samples)), ("p99", p99(samples))):
+            is_bound = is_ours and percentile == "p99"
+            rows.append(
+                Result(
+                    question=f"due instant until {until}, idle",
+                    case=f"{side}, {percentile} of {len(samples)}",
+                    unit="ms",
+                    samples=[figure],
+                    targets=[at_most(limit)] if is_bound else [],
+                )
+            )
+    return rows

@@ -5,17 +5,17 @@ from datetime import timedelta
 from bench.request_rate import requests_per_second
 from bench.requests_paced import Pace, answers_ms, start_requests
 from bench.result import Result, p99
-from bench.schedules import add_schedules
 from bench.services import DATABASES, Services
 from bench.target import Target, at_least, at_most
 from bench.whole import AGENT, start_without_pool
 from neonhub.clock import utcnow
 from neonhub.database import Database
 from tests.e2e.running import RunningSystem
-from tests.factories import add_agent
+from tests.factories import add_agent, add_schedule
 from tests.waiting import wait_until
 
 FIRINGS_PER_SECOND = 500
+HEAD_START_SECONDS = 4
 SECONDS = 2
 """Of each run."""
 
@@ -48,20 +48,22 @@ def measure(services: Services, *, runs: int) -> list[Result]:
 
 def _add_schedules(web: RunningSystem) -> None:
     """Spread evenly over a second that is yet to come; returns once they fire."""
-    began = utcnow() + timedelta(seconds=1)
+    began = utcnow() + timedelta(seconds=HEAD_START_SECONDS)
     apart = timedelta(seconds=1 / FIRINGS_PER_SECOND)
     instants = [began + n * apart for n in range(FIRINGS_PER_SECOND)]
     database = Database(web.env["DATABASE_URL"])
     agent = add_agent(database, "firing")
-    add_schedules(
-        database,
-        agent,
-        instants,
-        interval="every second",
-        interval_seconds=1.0,
-        anchor_at=began,
-        overlap="ALLOW",
-    )
+    for n, at in enumerate(instants):
+        add_schedule(
+            database,
+            agent,
+            name=f"n{n}",
+            interval="every second",
+            interval_seconds=1.0,
+            anchor_at=at,
+            next_tick_at=at,
+            overlap="ALLOW",
+        )
     database.close()
     wait_until(lambda: _fired(web) > FIRINGS_PER_SECOND, seconds=60)
 

@@ -23,6 +23,15 @@ class Noop(BaseAgent):
         return {"ok": True}
 
 
+class Timekeeper(BaseAgent):
+    """Returns when it ran, in unix seconds."""
+
+    kind = "timekeeper"
+
+    def execute_impl(self, config: dict[str, Any]) -> dict[str, float]:
+        return {"ran": time.time()}
+
+
 class Echo(BaseAgent):
     """Returns what it was given: the config overlaid with the input."""
 
