@@ -45,7 +45,11 @@ class RunningSystem:
         self.process: psutil.Popen | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.end()
+            raise
         return self
 
     def __exit__(
