@@ -13,9 +13,11 @@ from bench import (
     firing,
     firing_lag,
     firing_peers,
+    growth,
     history,
     idle_system,
     live_events,
+    plot,
     redis_bytes,
     requests_while_firing,
     sessions,
@@ -62,6 +64,7 @@ def _questions(quick: bool) -> dict[str, Question]:
         ),
         "firing": partial(firing.measure, runs=runs),
         "firing_peers": partial(firing_peers.measure, runs=QUICK_RUNS, share=0.1 if quick else 1),
+        "growth": partial(growth.measure, runs=runs, sizes=growth.SIZES[: 1 if quick else None]),
         "live_events": partial(live_events.measure, runs=runs, many=1000 if quick else 5000),
         "requests_while_firing": partial(requests_while_firing.measure, runs=2 if quick else RUNS),
         "idle_system": partial(
@@ -89,6 +92,7 @@ def _write(results: Sequence[Result], machine: Mapping[str, str], quick: bool) -
     kept = {"at": now.isoformat(), "quick": quick, "machine": machine}
     rows = [result.as_json() for result in results]
     path.write_text(json.dumps(kept | {"results": rows}, indent=2) + "\n")
+    plot.main(path, path.with_suffix(".svg"))
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
