@@ -1,14 +1,20 @@
 """How one log line looks: readable on a terminal, JSON elsewhere, never with a secret in it."""
 
+import json
 import logging
-from collections.abc import Collection
-
-import structlog
-from structlog.processors import ExceptionRenderer
-from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import EventDict, Processor, WrappedLogger
+import traceback
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 from neonhub.observability.masking import Masker
+
+MAX_FRAMES = 50
+"""Of one traceback, the innermost ones."""
+
+_OF_EVERY_RECORD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+_COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31;1m"}
+_PLAIN = "\x1b[0m"
 
 
 def line_formatter(
@@ -21,50 +27,85 @@ def line_formatter(
         readable: For a person at a terminal; JSON otherwise.
         secrets: Values that are replaced wherever they would appear.
     """
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[
-            structlog.contextvars.merge_contextvars,
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.stdlib.ExtraAdder(),
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+    kind = ReadableLine if readable else JsonLine
+    return kind(process, Masker(secrets))
+
+
+class JsonLine(logging.Formatter):
+    """One JSON object a record, for machines."""
+
+    def __init__(self, process: str, masker: Masker) -> None:
+        super().__init__()
+        self._process = process
+        self._masker = masker
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one record."""
+        line = {**_fields(record), "process": self._process}
+        if record.exc_info and record.exc_info[1]:
+            # Local variables stay out of tracebacks: they hold keys and whole configurations.
+            line["exception"] = list(_exceptions(record.exc_info[1]))
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        return json.dumps(_masked(line, self._masker), default=str)
+
+
+class ReadableLine(logging.Formatter):
+    """Text for a person at a terminal; a traceback follows on lines of its own."""
+
+    def __init__(self, process: str, masker: Masker) -> None:
+        super().__init__()
+        self._process = process
+        self._masker = masker
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one record."""
+        line = _masked({**_fields(record), "process": self._process}, self._masker)
+        begin, level = line.pop("timestamp"), line.pop("level")
+        colour = _COLOURS.get(level)
+        shown = f"{colour}[{level}]{_PLAIN}" if colour else f"[{level}]"
+        rest = " ".join(f"{name}={value}" for name, value in line.items() if name != "event")
+        lines = [f"{begin} {shown} {line['event']} {rest}"]
+        if record.exc_info and record.exc_info[1]:
+            lines.append(self._masker.text(self.formatException(record.exc_info)))
+        if record.stack_info:
+            lines.append(self._masker.text(record.stack_info))
+        return "\n".join(lines)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    extra = {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
+    return {
+        "event": record.getMessage(),
+        **extra,
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "timestamp": datetime.fromtimestamp(record.created, UTC)
+        .isoformat(timespec="microseconds")
+        .replace("+00:00", "Z"),
+    }
+
+
+def _masked(line: dict[str, Any], masker: Masker) -> dict[str, Any]:
+    return {name: masker.data(value, name) for name, value in line.items()}
+
+
+def _exceptions(error: BaseException, *, is_cause: bool = False) -> Iterator[dict[str, Any]]:
+    """An exception and those it came from, the last one first."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-MAX_FRAMES)
+    yield {
+        "exc_type": type(error).__name__,
+        "exc_value": str(error),
+        "exc_notes": list(getattr(error, "__notes__", ())),
+        "is_cause": is_cause,
+        "frames": [
+            {"filename": each.filename, "lineno": each.lineno, "name": each.name} for each in frames
         ],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            _name_process(process),
-            *_exceptions(readable),
-            _mask(secrets),
-            _renderer(readable),
-        ],
-    )
-
-
-def _exceptions(readable: bool) -> list[Processor]:
-    # Local variables stay out of tracebacks: they hold keys and whole configurations.
-    if readable:
-        return [structlog.processors.format_exc_info]
-    return [ExceptionRenderer(ExceptionDictTransformer(show_locals=False))]
-
-
-def _renderer(readable: bool) -> Processor:
-    if readable:
-        plain = structlog.dev.plain_traceback
-        return structlog.dev.ConsoleRenderer(pad_event_to=0, exception_formatter=plain)
-    return structlog.processors.JSONRenderer(default=str)
-
-
-def _name_process(process: str) -> Processor:
-    def add(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
-        line["process"] = process
-        return line
-
-    return add
-
-
-def _mask(secrets: Collection[str]) -> Processor:
-    masker = Masker(secrets)
-
-    def mask(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
-        return {key: masker.data(value, key) for key, value in line.items()}
-
-    return mask
+    }
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _exceptions(inner)
+    if error.__cause__ is not None:
+        yield from _exceptions(error.__cause__, is_cause=True)
+    elif error.__context__ is not None and not error.__suppress_context__:
+        yield from _exceptions(error.__context__)

@@ -124,6 +124,11 @@ class EmbeddedServer:
             self._lock.close()
             self._lock = None
 
+    def forget(self) -> None:
+        """Let go of the server's lock in a forked child, which is not to outlive it."""
+        if self._lock is not None:
+            self._lock.close()
+
     def _prepare_folder(self) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -7,7 +7,9 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from neonhub.errors import ConfigError
 
@@ -67,12 +69,18 @@ def _reason(error: OSError | UnicodeError) -> str:
     return "it is no name of a host"
 
 
-@contextmanager
-def lock_data_dir(data_dir: Path) -> Iterator[bool]:
-    """Keep other systems off the data folder.
+@dataclass(frozen=True, slots=True)
+class DataDirLock:
+    """Holds a data folder for one system."""
 
-    Yields:
-        Whether the system before this one was killed: what it started may be ending still.
+    file: IO[str]
+    was_killed: bool
+    """The system before this one was: what it started may be ending still."""
+
+
+@contextmanager
+def lock_data_dir(data_dir: Path) -> Iterator[DataDirLock]:
+    """Keep other systems off the data folder.
 
     Raises:
         ConfigError: Another system runs on it.
@@ -91,6 +99,6 @@ def lock_data_dir(data_dir: Path) -> Iterator[bool]:
         lock.write(str(os.getpid()))
         lock.flush()
         try:
-            yield bool(owner)
+            yield DataDirLock(lock, bool(owner))
         finally:
             lock.truncate(0)

@@ -1,17 +1,13 @@
 """One process of the system: started, started again when it dies, ended."""
 
 import logging
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 from neonhub.errors import NeonHubError
-from neonhub.process import die_with_parent
 from neonhub.startup import EXIT_WRONG_SETTING
+from neonhub.system.program import Process
 
 logger = logging.getLogger(__name__)
 
@@ -28,30 +24,16 @@ class PartRefused(NeonHubError):
 
 
 class Part:
-    """A Python module that runs as a child process."""
+    """A child process that is to be there always."""
 
-    def __init__(
-        self,
-        name: str,
-        module: str,
-        *,
-        env: Mapping[str, str],
-        death_signal: int = signal.SIGKILL,
-        pass_fds: Sequence[int] = (),
-    ) -> None:
+    def __init__(self, name: str, start: Callable[[], Process]) -> None:
         """
         Args:
-            module: Run as `python -m module`.
-            env: Its whole environment.
-            death_signal: What it gets when this process dies.
-            pass_fds: Open files it inherits under the same numbers.
+            start: Starts the process; called again after each death.
         """
         self.name = name
-        self._command = [sys.executable, "-m", module]
-        self._env = dict(env)
-        self._death_signal = death_signal
-        self._pass_fds = tuple(pass_fds)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._start_process = start
+        self._process: Process | None = None
         self._failures = 0
         self._started_at = 0.0
         self._start_at = 0.0
@@ -89,14 +71,7 @@ class Part:
 
     def _start(self, now: float) -> None:
         self._started_at = now
-        self._process = subprocess.Popen(
-            self._command,
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            pass_fds=self._pass_fds,
-            start_new_session=True,  # Ctrl-C on the terminal is for its parent to handle
-            preexec_fn=partial(die_with_parent, os.getpid(), self._death_signal),
-        )
+        self._process = self._start_process()
 
     def _notice_end(self, now: float) -> None:
         assert self._process is not None

@@ -7,18 +7,29 @@ import os
 import queue
 import signal
 import socket
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy.orm import configure_mappers
 
 from neonhub.config import Settings, prepare_folders
+from neonhub.database import Database
 from neonhub.process import descendants, kill_all
 from neonhub.redis.embedded import EmbeddedServer
+from neonhub.startup import run_process
 from neonhub.system.announcement import announcement
 from neonhub.system.listening import listen, lock_data_dir
 from neonhub.system.part import Part
-from workers.web import LISTEN_FDS
+from neonhub.system.program import Process, fork_program, start_program
+from workers.pool import run_pool
+from workers.scheduler import run_scheduler
+from workers.web import gunicorn_command
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +46,28 @@ ENDING_SECONDS = 10.0
 
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SIGNALS = (*_END_SIGNALS, signal.SIGCHLD)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A part that shares this process's memory, and runs alone as `python -m module`."""
+
+    name: str
+    module: str
+    main: Callable[[Settings], None]
+
+
+FORKED = (
+    Role("scheduler", "workers.scheduler", run_scheduler),
+    Role("pool", "workers.pool", run_pool),
+)
+
+
+class Closable(Protocol):
+    """A file or a socket."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class System:
@@ -62,14 +95,16 @@ class System:
         """
         prepare_folders(self._settings)
         with ExitStack() as stack:
-            was_killed = stack.enter_context(lock_data_dir(self._settings.data_dir))
-            wait_seconds = ENDING_SECONDS if was_killed else 0
+            lock = stack.enter_context(lock_data_dir(self._settings.data_dir))
+            wait_seconds = ENDING_SECONDS if lock.was_killed else 0
             listeners = [stack.enter_context(each) for each in self._listen(wait_seconds)]
             self._catch_signals()
             stack.callback(self._end_server)
             self._start_server()
             stack.callback(self._end_parts, listeners)
-            self._parts = self._make_parts([listener.fileno() for listener in listeners])
+            _load_what_is_shared(self._settings)
+            listening = [listener.fileno() for listener in listeners]
+            self._parts = self._make_parts(listening, [lock.file, *listeners])
             self._watch()
 
     def _listen(self, wait_seconds: float) -> list[socket.socket]:
@@ -93,21 +128,35 @@ class System:
             self._server = EmbeddedServer(self._settings.data_dir / "redis")
             self._redis_url = self._server.start()
 
-    def _make_parts(self, listening: Sequence[int]) -> list[Part]:
-        env = self._environment()
-        web_env = env | {LISTEN_FDS: ",".join(map(str, listening))}
-        return [
-            # SIGTERM, so that gunicorn ends its worker with it.
-            Part(
-                "web",
-                "workers.web",
-                env=web_env,
-                death_signal=signal.SIGTERM,
-                pass_fds=listening,
-            ),
-            Part("scheduler", "workers.scheduler", env=env),
-            Part("pool", "workers.pool", env=env),
-        ]
+    def _make_parts(self, listening: Sequence[int], own: Sequence[Closable]) -> list[Part]:
+        web = Part("web", partial(self._start_web, listening))
+        return [web, *(Part(role.name, partial(self._fork, role, own)) for role in FORKED)]
+
+    def _start_web(self, listening: Sequence[int]) -> Process:
+        # A program of its own: gevent has to come before everything else. SIGTERM, so that
+        # gunicorn ends its worker with it.
+        return start_program(
+            gunicorn_command(self._settings, listening),
+            env=self._environment(),
+            death_signal=signal.SIGTERM,
+            pass_fds=listening,
+        )
+
+    def _fork(self, role: Role, own: Sequence[Closable]) -> Process:
+        return fork_program(
+            f"{sys.executable} -m {role.module}",
+            partial(run_process, role.name, role.main),
+            env=self._environment(),
+            signals=_SIGNALS,
+            forget=partial(self._forget, own),
+        )
+
+    def _forget(self, own: Sequence[Closable]) -> None:
+        """In a forked child: hold no port and no lock."""
+        for each in own:
+            each.close()
+        if self._server is not None:
+            self._server.forget()
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join(filter(None, (str(self._root), os.environ.get("PYTHONPATH"))))
@@ -183,3 +232,9 @@ class System:
     def _end_server(self) -> None:
         if self._server is not None:
             self._server.stop(timeout_seconds=1)
+
+
+def _load_what_is_shared(settings: Settings) -> None:
+    """Make now what each forked part would make for itself: then it is in memory once."""
+    Database(settings.database_url).close()  # loads dialect and driver; connects to nothing
+    configure_mappers()

@@ -19,12 +19,23 @@ WEIGHTS = (
 )
 """What an idle process on SQLite does without."""
 
+PARTS_OF_THE_WEB = {"flask", "gevent", "werkzeug"}
+
 TELL = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*sys.modules)"
 
 
-@pytest.mark.parametrize("module", ["app", "workers.web", "workers.scheduler", "workers.pool"])
-def test_an_idle_process_carries_nothing_it_has_no_use_for(module: str) -> None:
+def modules(module: str) -> set[str]:
+    """What is loaded when a module has been imported."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", TELL, module]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert set(WEIGHTS) & set(done.stdout.split()) == set()
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["app", "workers.web", "neonhub.api.wiring"])
+def test_an_idle_process_carries_nothing_it_has_no_use_for(module: str) -> None:
+    assert set(WEIGHTS) & modules(module) == set()
+
+
+def test_only_the_web_process_carries_the_web() -> None:
+    assert PARTS_OF_THE_WEB & modules("app") == set()

@@ -6,17 +6,12 @@ from itertools import pairwise
 import pytest
 
 from neonhub.config import load_settings
-from workers.web import CONNECTIONS_BESIDE_SOCKETS, LISTEN_FDS, ROOT, gunicorn_command
+from workers.web import CONNECTIONS_BESIDE_SOCKETS, ROOT, gunicorn_command
 
 
 def binds(command: list[str]) -> list[str]:
     """What gunicorn is told to listen on."""
     return [word for flag, word in pairwise(command) if flag == "--bind"]
-
-
-@pytest.fixture(autouse=True)
-def inherits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(LISTEN_FDS, raising=False)
 
 
 def test_it_serves_the_application_with_the_projects_configuration() -> None:
@@ -44,6 +39,5 @@ def test_metrics_may_have_a_port_of_their_own() -> None:
     assert binds(gunicorn_command(settings)) == ["127.0.0.1:5000", "127.0.0.1:9464"]
 
 
-def test_sockets_that_are_open_are_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(LISTEN_FDS, "5,7")
-    assert binds(gunicorn_command(load_settings({}))) == ["fd://5", "fd://7"]
+def test_sockets_that_are_open_are_taken_over() -> None:
+    assert binds(gunicorn_command(load_settings({}), [5, 7])) == ["fd://5", "fd://7"]

@@ -52,10 +52,10 @@ def test_a_folder_in_use_names_who_uses_it(tmp_path: Path) -> None:
 
 
 def test_a_folder_tells_whether_its_last_system_was_killed(tmp_path: Path) -> None:
-    with lock_data_dir(tmp_path) as was_killed:
-        assert not was_killed
-    with lock_data_dir(tmp_path) as was_killed:
-        assert not was_killed
+    with lock_data_dir(tmp_path) as lock:
+        assert not lock.was_killed
+    with lock_data_dir(tmp_path) as lock:
+        assert not lock.was_killed
     (tmp_path / "app.lock").write_text("4711")  # as a killed one leaves it
-    with lock_data_dir(tmp_path) as was_killed:
-        assert was_killed
+    with lock_data_dir(tmp_path) as lock:
+        assert lock.was_killed

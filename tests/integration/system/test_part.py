@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from neonhub.system.part import (
     Part,
     PartRefused,
 )
+from neonhub.system.program import start_program
 from tests.waiting import wait_until
 
 MakePart = Callable[[str], Part]
@@ -28,7 +31,8 @@ def make_part(tmp_path: Path) -> Iterator[MakePart]:
     def make(code: str) -> Part:
         (tmp_path / "a_part.py").write_text(f"import os, pathlib, signal, sys, time\n{code}\n")
         env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "MARK": str(tmp_path / "m")}
-        parts.append(Part("part", "a_part", env=env))
+        start = partial(start_program, [sys.executable, "-m", "a_part"], env=env)
+        parts.append(Part("part", start))
         return parts[-1]
 
     yield make
