@@ -54,11 +54,13 @@ class Heartbeat:
             "lastCheckMs": round(check_ms, 3),
             "fault": fault or "",
         }
-        self._redis.hset(self._timers.key, mapping=entry)
-        self._timers.heartbeat()
-        self._redis.zadd(keys.SCHEDULERS, {self._timers.name: now.timestamp()})
         forgotten = now.timestamp() - FORGET_SECONDS
-        self._redis.zremrangebyscore(keys.SCHEDULERS, "-inf", forgotten)
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hset(self._timers.key, mapping=entry)
+        pipeline.zadd(keys.SCHEDULERS, {self._timers.name: now.timestamp()})
+        pipeline.zremrangebyscore(keys.SCHEDULERS, "-inf", forgotten)
+        pipeline.execute()
+        self._timers.heartbeat()
 
     def end(self) -> None:
         """Say that the scheduler has ended in good order."""
