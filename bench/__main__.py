@@ -92,7 +92,7 @@ def _write(results: Sequence[Result], machine: Mapping[str, str], quick: bool) -
     kept = {"at": now.isoformat(), "quick": quick, "machine": machine}
     rows = [result.as_json() for result in results]
     path.write_text(json.dumps(kept | {"results": rows}, indent=2) + "\n")
-    plot.main(path, path.with_suffix(".svg"))
+    plot.draw(path, path.with_suffix(".svg"))
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 

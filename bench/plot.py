@@ -117,12 +117,12 @@ def _round_up(value: float) -> float:
     return next(step * power for step in (1, 2, 4, 8, 10) if step * power >= value)
 
 
-def main(results: Path, drawing: Path) -> None:
-    """Draw the growth that a file of results has."""
+def draw(results: Path, drawing: Path) -> None:
+    """Draw the growth that a file of results has, if any."""
     panels = points_of(json.loads(results.read_text())["results"])
     if panels:
         drawing.write_text(svg(panels))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    draw(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -55,6 +55,7 @@ class Result:
             "max": max(self.samples),
             "targets": {str(each): each not in self.misses for each in self.targets},
             "ratios": self.ratios,
+            "losses": self.losses,
             "samples": list(self.samples),
         }
 

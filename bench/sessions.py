@@ -44,7 +44,10 @@ PEERS = {
 }
 """Name → its program, and about as many jobs as take it two seconds."""
 
-OUR_SESSIONS, STOCK_SESSIONS = 2000, 200
+WARM_UP, STOCK_WARM_UP = 50, 10
+"""Sessions run at first; from how long they took follows how many a run has."""
+
+RUN_SECONDS, MOST = 3.0, 4000
 TARGETS = (at_least(1, CELERY), at_least(8, STOCK))
 
 
@@ -52,7 +55,7 @@ def measure(services: Services, *, runs: int, share: float = 1) -> list[Result]:
     """The rows of this question; all that is run is queued at once, by one program.
 
     Args:
-        share: Of the jobs that the whole benchmark runs.
+        share: Of the jobs of peers that the whole benchmark runs.
     """
     peers = {
         name: run_peer(services, "draining", program, int(jobs * share), runs)
@@ -62,20 +65,22 @@ def measure(services: Services, *, runs: int, share: float = 1) -> list[Result]:
     medians = {name: median(samples) for name, samples in peers.items()}
     for kind in DATABASES:
         with start_without_pool(services, kind) as web, _stock_workers(services, web):
-            stock = _rates(web, services.redis, int(STOCK_SESSIONS * share), runs)
+            stock = _rates(web, services.redis, STOCK_WARM_UP, runs)
         with start_system(services, kind) as system:
-            ours = _rates(system, services.redis, int(OUR_SESSIONS * share), runs)
+            ours = _rates(system, services.redis, WARM_UP, runs)
         others = medians | {STOCK: median(stock)}
         results.append(_row(f"{STOCK}, {kind}", stock))
         results.append(_row(f"NeonHub's pool, {kind}", ours, others, TARGETS))
     return results
 
 
-def _rates(system: RunningSystem, redis: Redis, count: int, runs: int) -> list[float]:
+def _rates(system: RunningSystem, redis: Redis, warm_up: int, runs: int) -> list[float]:
     database = Database(system.env["DATABASE_URL"])
-    found = [_sessions_per_second(database, redis, count) for _ in range(1 + runs)]
+    rate = _sessions_per_second(database, redis, warm_up)
+    count = min(MOST, max(warm_up, int(rate * RUN_SECONDS)))
+    found = [_sessions_per_second(database, redis, count) for _ in range(runs)]
     database.close()
-    return found[1:]
+    return found
 
 
 def _sessions_per_second(database: Database, redis: Redis, count: int) -> float:
