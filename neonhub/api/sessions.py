@@ -15,7 +15,12 @@ from neonhub.models import SessionEvent
 from neonhub.models.page import Page
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/api", description="What ran and runs")
-SessionPage = page_of(SessionSchema, "SessionPage")
+SessionPage = page_of(
+    SessionSchema,
+    "SessionPage",
+    total="Items on all pages together, counted up to 10,000, or up to 1,000 beyond this page "
+    "where that is more: so whoever pages on until it is reached sees every item",
+)
 SessionEventPage = page_of(SessionEventSchema, "SessionEventPage")
 
 
@@ -30,7 +35,7 @@ class AgentSessions(MethodView):
     def get(self, query: dict[str, Any], agent_id: str) -> Page[dict[str, Any]]:
         """List an agent's sessions
 
-        Newest first.
+        Newest first. A deep page takes longer than an early one; `to` gets there at once.
         """
         found = services().sessions.list_for_agent(agent_id, **query)
         return Page(session_views(found.items), found.page, found.page_size, found.total)

@@ -25,6 +25,7 @@ from neonhub.execution.holds import has_active, next_push
 from neonhub.execution.limits import require_input_fits, require_room
 from neonhub.execution.new_session import log_queued, new_session
 from neonhub.execution.outbox import Outbox
+from neonhub.execution.session_history import Wanted, read_page
 from neonhub.execution.stops import stop
 from neonhub.faults import reach
 from neonhub.models import Agent, AgentSession, IdempotencyKey, Schedule, SessionEvent
@@ -140,23 +141,9 @@ class SessionManager:
             AgentNotFound: No agent has this id.
         """
         with self._database.read() as db:
-            wanted = [AgentSession.agent_key == find_agent(db, agent_id).key]
-            if status:
-                wanted.append(AgentSession.status == status)
-            if trigger:
-                wanted.append(AgentSession.trigger == trigger)
-            if since:
-                wanted.append(AgentSession.queued_at >= since)
-            if until:
-                wanted.append(AgentSession.queued_at < until)
-            newest = (
-                select(AgentSession)
-                .where(*wanted)
-                .order_by(AgentSession.queued_at.desc(), AgentSession.id.desc())
-            )
-            total = db.scalar(select(func.count()).select_from(AgentSession).where(*wanted)) or 0
-            items = db.scalars(newest.limit(page_size).offset((page - 1) * page_size)).all()
-            return Page(items, page=page, page_size=page_size, total=total)
+            key = find_agent(db, agent_id).key
+            wanted = Wanted(key, status, trigger, since, until)
+            return read_page(db, wanted, page=page, page_size=page_size)
 
     def events(self, session_id: str, *, page: int = 1, page_size: int = 50) -> Page[SessionEvent]:
         """A session's log, oldest first.

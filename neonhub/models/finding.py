@@ -2,12 +2,16 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from neonhub.errors import AgentNotFound, ScheduleNotFound
 from neonhub.models.agent import Agent
 from neonhub.models.schedule import Schedule
+
+_AGENT = select(Agent).where(Agent.slug == bindparam("slug"), Agent.deleted_at.is_(None))
+_SCHEDULE = select(Schedule).where(Schedule.id == bindparam("id"), Schedule.deleted_at.is_(None))
+"""Made once: making a statement takes longer than running it."""
 
 
 def find_agent(db: Session, agent_id: str, *, lock: bool = False, share: bool = False) -> Agent:
@@ -20,10 +24,8 @@ def find_agent(db: Session, agent_id: str, *, lock: bool = False, share: bool = 
     Raises:
         AgentNotFound: No agent has this id.
     """
-    query = select(Agent).where(Agent.slug == agent_id, Agent.deleted_at.is_(None))
-    if lock or share:
-        query = query.with_for_update(read=share)
-    agent = db.scalars(query).one_or_none()
+    query = _AGENT.with_for_update(read=share) if lock or share else _AGENT
+    agent = db.scalars(query, {"slug": agent_id}).one_or_none()
     if agent is None:
         raise AgentNotFound(f"No agent has the id {agent_id!r}.")
     return agent
@@ -38,8 +40,8 @@ def find_schedule(db: Session, schedule_id: str, *, lock: bool = False) -> Sched
     Raises:
         ScheduleNotFound: No schedule has this id.
     """
-    query = live_schedules(select(Schedule)).where(Schedule.id == schedule_id)
-    schedule = db.scalars(query.with_for_update(of=Schedule) if lock else query).one_or_none()
+    query = _SCHEDULE.with_for_update(of=Schedule) if lock else _SCHEDULE
+    schedule = db.scalars(query, {"id": schedule_id}).one_or_none()
     if schedule is None:
         raise ScheduleNotFound(f"There is no schedule {schedule_id!r}.")
     return schedule

@@ -23,6 +23,12 @@ DECIDED = "trigger = 'SCHEDULE'"
 BACKFILLED = "trigger = 'BACKFILL' AND (status <> 'STOPPED' OR started_at IS NOT NULL)"
 """Rows of ticks that are backfilled, but for those stopped before they ran: one for each tick."""
 
+ENDED = f"status NOT IN ({_ACTIVE})"
+"""Rows to which nothing happens any more, in terms of a column that is in their index."""
+
+ASKED_FOR = "trigger <> 'SCHEDULE'"
+"""Rows that somebody asked for."""
+
 
 class AgentSession(Base):
     """One execution of an agent, from the decision to its end.
@@ -77,7 +83,25 @@ class AgentSession(Base):
         ),
         Index("ix_sessions_queued", "agent_key", "hold_reason", **_where("status = 'QUEUED'")),
         Index("ix_sessions_retrying", "next_attempt_at", **_where("status = 'RETRYING'")),
-        Index("ix_sessions_agent_history", "agent_key", "queued_at", "id"),
+        # With the trigger, so that what is filtered by it is counted from the index alone.
+        Index("ix_sessions_agent_history", "agent_key", "queued_at", "id", "trigger"),
+        Index(
+            "ix_sessions_agent_status",
+            "agent_key",
+            "status",
+            "queued_at",
+            "id",
+            "trigger",
+            **_where(ENDED),
+        ),
+        Index(
+            "ix_sessions_agent_trigger",
+            "agent_key",
+            "trigger",
+            "queued_at",
+            "id",
+            **_where(ASKED_FOR),
+        ),
         Index("ix_sessions_schedule_history", "schedule_id", "queued_at"),
         Index("ix_sessions_firings", "queued_at", **_where(DECIDED)),
     )

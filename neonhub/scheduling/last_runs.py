@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, bindparam, select
 from sqlalchemy.orm import aliased
 
 from neonhub.database import Database
@@ -20,22 +20,26 @@ class LastRun:
     status: SessionStatus
 
 
+def _newest_run() -> ScalarSelect[str]:
+    """The id of a schedule's last run."""
+    run = aliased(AgentSession)
+    query = select(run.id).where(run.schedule_id == Schedule.id, run.started_at.is_not(None))
+    return query.order_by(run.queued_at.desc(), run.id.desc()).limit(1).scalar_subquery()
+
+
+_SCHEDULES = select(_newest_run()).where(Schedule.id.in_(bindparam("ids", expanding=True)))
+_LAST_RUNS = select(AgentSession.schedule_id, AgentSession.started_at, AgentSession.status).where(
+    AgentSession.id.in_(_SCHEDULES)
+)
+"""Made once: making it takes longer than running it."""
+
+
 def last_runs(database: Database, schedule_ids: Collection[str]) -> dict[str, LastRun]:
     """The last run of each schedule; those that never ran are missing."""
     if not schedule_ids:
         return {}
-    run = aliased(AgentSession)
-    newest = (
-        select(run.id)
-        .where(run.schedule_id == Schedule.id, run.started_at.is_not(None))
-        .order_by(run.queued_at.desc(), run.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    found = select(newest).where(Schedule.id.in_(schedule_ids))
-    query = select(AgentSession.schedule_id, AgentSession.started_at, AgentSession.status)
     with database.read() as db:
-        rows = db.execute(query.where(AgentSession.id.in_(found))).all()
+        rows = db.execute(_LAST_RUNS, {"ids": list(schedule_ids)}).all()
     return {
         str(schedule_id): LastRun(started_at, SessionStatus(status))
         for schedule_id, started_at, status in rows

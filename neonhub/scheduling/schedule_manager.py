@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -269,10 +269,16 @@ def _log(sentence: str, schedule: Schedule) -> None:
     logger.info(sentence, extra={**ids, "version": schedule.version})
 
 
+_NAMED = live_schedules(
+    select(Schedule).where(
+        Schedule.agent_key == bindparam("agent_key"), Schedule.name == bindparam("name")
+    )
+)
+
+
 def _named(db: Session, agent: Agent, name: str, *, lock: bool = False) -> Schedule | None:
-    query = select(Schedule).where(Schedule.agent_key == agent.key, Schedule.name == name)
-    query = live_schedules(query)
-    return db.scalars(query.with_for_update(of=Schedule) if lock else query).one_or_none()
+    query = _NAMED.with_for_update(of=Schedule) if lock else _NAMED
+    return db.scalars(query, {"agent_key": agent.key, "name": name}).one_or_none()
 
 
 def _check_version(schedule: Schedule, if_match: Collection[int] | None) -> None:

@@ -55,13 +55,15 @@ class PageQuery(CamelSchema):
     )
 
 
-def page_of(item: type[CamelSchema], name: str) -> type[CamelSchema]:
+def page_of(
+    item: type[CamelSchema], name: str, *, total: str = "Items on all pages together"
+) -> type[CamelSchema]:
     """The schema of a page of items.
 
     Args:
         name: What the schema is called in the OpenAPI document.
+        total: What the document says of it.
     """
-    total = {"description": "Items on all pages together", "example": 123}
     size = {"description": "Items asked for", "example": 50}
     attributes: dict[str, Any] = {
         "__doc__": "One page of a list.",
@@ -70,7 +72,7 @@ def page_of(item: type[CamelSchema], name: str) -> type[CamelSchema]:
         ),
         "page": fields.Integer(required=True, metadata={"description": "This page", "example": 1}),
         "page_size": fields.Integer(required=True, metadata=size),
-        "total": fields.Integer(required=True, metadata=total),
+        "total": fields.Integer(required=True, metadata={"description": total, "example": 123}),
     }
     schema = CamelSchema.from_dict(attributes, name=name)
     return schema  # type: ignore[return-value]

@@ -1,0 +1,142 @@
+"""Pages of an agent's sessions, at a cost that follows the page and not the history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BindParameter, Integer, Select, and_, bindparam, func, or_, select, text
+from sqlalchemy.orm import Session
+
+from neonhub.domain.states import ACTIVE, SessionStatus, Trigger
+from neonhub.models import AgentSession
+from neonhub.models.page import Page
+from neonhub.models.session import ASKED_FOR, ENDED
+
+COUNTED = 10_000
+"""Sessions a total counts up to; where there are more, it says no more than so many."""
+
+COUNTED_AHEAD = 1000
+"""Sessions counted beyond a page however deep it is, so that whoever pages on finds the end."""
+
+_PLACE = (AgentSession.queued_at, AgentSession.id)
+_NEWEST_FIRST = tuple(column.desc() for column in _PLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of an agent's sessions."""
+
+    agent_key: int
+    status: SessionStatus | None = None
+    trigger: Trigger | None = None
+    since: datetime | None = None  # queued at or after
+    until: datetime | None = None  # queued before
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is asked for, by the names of the parameters of `places`."""
+        fields = {name: getattr(self, name) for name in _PARAMETERS}
+        return {name: value for name, value in fields.items() if value is not None}
+
+    @property
+    def newest_first(self) -> Select[datetime, str]:
+        """Where they stand in the history; a statement that takes `given`."""
+        is_active = None if self.status is None else self.status in ACTIVE
+        is_asked_for = None if self.trigger is None else self.trigger != Trigger.SCHEDULE
+        return places(is_active, is_asked_for, self.since is not None, self.until is not None)
+
+
+_PARAMETERS = ("agent_key", "status", "trigger", "since", "until")
+
+
+@cache
+def places(
+    is_active: bool | None = None,
+    is_asked_for: bool | None = None,
+    has_since: bool = False,
+    has_until: bool = False,
+) -> Select[datetime, str]:
+    """The places of an agent's sessions in its history, newest first.
+
+    Statements are made once, as making one takes longer than running it. Each says in words of its
+    own what its index holds, by which the databases find the index.
+
+    Args:
+        is_active: Whether the status asked for is that of an active session; None: any status.
+        is_asked_for: Whether the trigger asked for is another than `SCHEDULE`; None: any trigger.
+    """
+    agent_key, queued_at = AgentSession.agent_key, AgentSession.queued_at
+    # The sum keeps SQLite from the agent's history: of all that are active there are few.
+    query = select(*_PLACE).where(
+        (agent_key + 0 if is_active else agent_key) == _given("agent_key")
+    )
+    if is_active is not None:
+        query = query.where(AgentSession.finished_at.is_(None) if is_active else text(ENDED))
+        query = query.where(AgentSession.status == _given("status"))
+    if is_asked_for is not None:
+        query = query.where(AgentSession.trigger == _given("trigger"))
+    if is_asked_for:
+        query = query.where(text(ASKED_FOR))
+    if has_since:
+        query = query.where(queued_at >= _given("since"))
+    if has_until:
+        query = query.where(queued_at < _given("until"))
+    return query.order_by(*_NEWEST_FIRST)
+
+
+def read_page(db: Session, wanted: Wanted, *, page: int, page_size: int) -> Page[AgentSession]:
+    """A page of an agent's sessions, newest first.
+
+    The total is exact up to `COUNTED`, and wherever the page is among the last `COUNTED_AHEAD`.
+    """
+    offset = (page - 1) * page_size
+    given = wanted.given | {"skipped": offset, "size": page_size}
+    items = db.scalars(_rows(wanted.newest_first), given).all()
+    total = _total(db, wanted, items, offset)
+    return Page(items, page=page, page_size=page_size, total=total)
+
+
+@cache
+def _rows(query: Select[datetime, str]) -> Select[AgentSession]:
+    """Some of the sessions at these places.
+
+    What is skipped is read from an index alone; only what is on the page is read as rows.
+    """
+    ids = query.with_only_columns(AgentSession.id).offset(_number("skipped")).limit(_number("size"))
+    return select(AgentSession).where(AgentSession.id.in_(ids)).order_by(*_NEWEST_FIRST)
+
+
+def _total(db: Session, wanted: Wanted, items: Sequence[AgentSession], offset: int) -> int:
+    """What comes before the page, what is on it, and what can be counted after it."""
+    query = wanted.newest_first
+    if not items:
+        return db.scalar(_count(query), wanted.given | {"size": offset}) or 0
+    end = offset + len(items)
+    given = wanted.given | {"size": max(COUNTED - end, COUNTED_AHEAD)}
+    given |= {"last_at": items[-1].queued_at, "last_id": items[-1].id}
+    return end + (db.scalar(_count(_after(query)), given) or 0)
+
+
+@cache
+def _after(query: Select[datetime, str]) -> Select[datetime, str]:
+    """Only what is older in the history than the last one of a page."""
+    (at, session_id), last_at = _PLACE, _given("last_at")
+    is_older = or_(at < last_at, and_(at == last_at, session_id < _given("last_id")))
+    # For SQLite, which does not look for pairs in an index.
+    return query.where(at <= last_at, is_older)
+
+
+@cache
+def _count(query: Select[datetime, str]) -> Select[int]:
+    """How many there are, up to a size."""
+    return select(func.count()).select_from(query.limit(_number("size")).subquery())
+
+
+def _given(name: str) -> BindParameter[Any]:
+    return bindparam(name)
+
+
+def _number(name: str) -> BindParameter[int]:
+    return bindparam(name, type_=Integer)
