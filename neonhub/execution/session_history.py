@@ -73,8 +73,11 @@ def places(
         (agent_key + 0 if is_active else agent_key) == _given("agent_key")
     )
     if is_active is not None:
-        query = query.where(AgentSession.finished_at.is_(None) if is_active else text(ENDED))
         query = query.where(AgentSession.status == _given("status"))
+    if is_active:
+        query = query.where(AgentSession.finished_at.is_(None))
+    elif is_active is False and not is_asked_for:  # of those asked for there are fewer
+        query = query.where(text(ENDED))
     if is_asked_for is not None:
         query = query.where(AgentSession.trigger == _given("trigger"))
     if is_asked_for:

@@ -103,6 +103,11 @@ def test_what_is_skipped_is_read_from_an_index_alone(sqlite: Database, name: str
     assert "TEMP B-TREE" not in found and "SCAN sessions" not in found
 
 
+def test_of_those_asked_for_all_are_looked_at_for_a_status(sqlite: Database) -> None:
+    found = plan(sqlite, Wanted(1, SessionStatus.COMPLETED, Trigger.BACKFILL))
+    assert "USING INDEX ix_sessions_agent_trigger (agent_key=? AND trigger=?)" in found
+
+
 def test_active_ones_are_found_among_the_active_ones(sqlite: Database) -> None:
     found = plan(sqlite, Wanted(1, SessionStatus.RUNNING))
     assert "SCAN sessions USING INDEX ix_sessions_active" in found
