@@ -81,9 +81,17 @@ def child_pids(pid: int) -> set[int]:
 
 
 def _children_of(pid: int) -> set[int]:
-    tasks = Path(f"/proc/{pid}/task")
-    lists = [(tasks / task / "children").read_text() for task in os.listdir(tasks)]
+    tasks = f"/proc/{pid}/task"
+    lists = [_read(f"{tasks}/{task}/children") for task in os.listdir(tasks)]
     return {int(child) for line in lists for child in line.split()}
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 65_536)
+    finally:
+        os.close(descriptor)
 
 
 def _children_by_search(pid: int) -> set[int]:

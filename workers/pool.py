@@ -1,111 +1,125 @@
-"""The pool: a fixed number of workers, each replaced when it dies, all ended with it."""
+"""The pool: a fixed number of workers in one process, and the agents' processes below it."""
 
+import gc
 import logging
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable
+from selectors import EVENT_READ
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.worker import WorkerStatus
 
 from neonhub.agents import AgentManager
 from neonhub.config import Settings, require_redis_url
 from neonhub.database import Database
 from neonhub.execution.agent_traces import Recycling
-from neonhub.process import die_with_parent
-from neonhub.redis.connect import connect_blocking
+from neonhub.execution.keeper import Keeper
+from neonhub.redis.connect import connect
 from neonhub.startup import prepare_database, run_process, wait_for_redis
-from workers.jobs import close, hooks
+from workers.intake import Intake
 from workers.pool_worker import PoolWorker
 
 logger = logging.getLogger(__name__)
 
-SHUTDOWN_SECONDS = 8.0
-"""How long workers may take to end after SIGTERM before they are killed."""
+WAIT_SECONDS = 5.0
+"""The longest sleep while nothing happens; heartbeats are due after twice as much."""
 
-RESTART_SECONDS = 1.0
-"""A worker that died is replaced after this long, so that a broken one doesn't spin."""
+FAILED_STEP_SECONDS = 0.1
+"""Between a step that failed and the next: one that fails again and again costs little."""
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+_END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Pool:
-    """Keeps `size` worker processes alive."""
+    """Workers that take jobs off the queues and run their sessions, as one keeper's seats."""
 
-    def __init__(self, size: int, work: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        redis: Redis,
+        agents: AgentManager,
+        size: int,
+        *,
+        recycling: Recycling,
+    ) -> None:
         """
         Args:
-            work: What each worker process does until it is asked to end.
+            size: How many workers it has.
+            recycling: When an agent's process is replaced though its last run left nothing.
         """
-        self._size = size
-        self._work = work
-        self._pids: set[int] = set()
-        self._start_at: float | None = None
-
-    @property
-    def pids(self) -> frozenset[int]:
-        """The worker processes that are alive, as far as the last step saw."""
-        return frozenset(self._pids)
+        self._workers = [PoolWorker(redis) for _ in range(size)]
+        self._is_ending = False
+        self._signals = -1  # a file that can be read once a signal came
+        self._keeper = Keeper(
+            database,
+            redis,
+            agents,
+            [worker.name for worker in self._workers],
+            recycling=recycling,
+            is_shutting_down=lambda: self._is_ending,
+        )
+        self._intake = Intake(redis, self._keeper.selector, self._workers[0].set_aside)
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT, then end every worker."""
-        # Signals are waited for, not handled: nothing interrupts a step half-way.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        while not self._is_asked_to_end():
-            self.step()
-        self.end()
+        """Work until SIGTERM or SIGINT, and see off what runs by then."""
+        self._wake_on_signals()
+        for worker in self._workers:
+            worker.register_birth()  # type: ignore[no-untyped-call]  # RQ has no types there
+        try:
+            while not self._is_ending or self._keeper.is_busy:
+                self._try_to_step()
+        finally:
+            self._intake.close()
+            self._keeper.close()
+            for worker in self._workers:
+                worker.register_death()  # type: ignore[no-untyped-call]
 
     def step(self) -> None:
-        """Reap workers that died, and start those that are missing."""
-        while (pid := self._reap()) is not None:
-            logger.warning("Worker process %d has ended; another takes its place.", pid)
-            # Set by the first death: those that follow don't put it off.
-            self._start_at = self._start_at or time.monotonic() + RESTART_SECONDS
-        if self._start_at is None or time.monotonic() >= self._start_at:
-            while len(self._pids) < self._size:
-                self._pids.add(self._fork())
-            self._start_at = None
+        """Wait for what comes next, look after what runs, take what there is to do and begin it."""
+        is_idle = self._intake.is_waiting or not self._keeper.free
+        told = self._keeper.wait(WAIT_SECONDS if is_idle else self._intake.rest_seconds)
+        if self._signals in told:
+            os.read(self._signals, 4096)
+        if self._intake in told:
+            self._intake.notice()
+        self._keeper.attend(told)
+        self._keeper.turn([] if self._is_ending else self._intake.take(self._keeper.free))
+        self._tell()
 
-    def end(self) -> None:
-        """Ask the workers to end; kill those that don't in time."""
-        deadline = time.monotonic() + SHUTDOWN_SECONDS
-        self._signal_all(signal.SIGTERM)
-        while self._pids and time.monotonic() < deadline:
-            signal.sigtimedwait([signal.SIGCHLD], 0.2)
-            while self._reap() is not None:
-                continue
-        self._signal_all(signal.SIGKILL)
-
-    def _is_asked_to_end(self) -> bool:
-        received = signal.sigtimedwait(_SIGNALS, RESTART_SECONDS if self._pids else 0)
-        return received is not None and received.si_signo != signal.SIGCHLD
-
-    def _reap(self) -> int | None:
-        if not self._pids:
-            return None
-        pid, _ = os.waitpid(-1, os.WNOHANG)
-        self._pids.discard(pid)
-        return pid or None
-
-    def _signal_all(self, signum: int) -> None:
-        for pid in self._pids:
-            os.kill(pid, signum)
-
-    def _fork(self) -> int:
-        parent = os.getpid()
-        pid = os.fork()
-        if pid:
-            return pid
-        status = 1
+    def _try_to_step(self) -> None:
+        """One step; what it fails at is left to the lifeline, and the others go on."""
         try:
-            die_with_parent(parent)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            self._work()
-            status = 0
+            self.step()
         except Exception:
-            logger.exception("A worker of the pool could not go on.")
-        finally:
-            sys.stderr.flush()
-            os._exit(status)
+            logger.exception("A step of the pool failed; the next one follows.")
+            time.sleep(FAILED_STEP_SECONDS)
+
+    def _tell(self) -> None:
+        """What each worker is at, where that has changed or has to be said again."""
+        self._keeper.close_idle()
+        try:
+            for worker, seat in zip(self._workers, self._keeper.seats, strict=True):
+                worker.set_state(WorkerStatus.BUSY if seat.claim else WorkerStatus.IDLE)
+                worker.tell(self._keeper.starts.fault)
+                worker.heartbeat()
+        except RedisError as error:
+            logger.warning("No heartbeat: %s", error)
+
+    def _wake_on_signals(self) -> None:
+        """Have a signal end the wait for what comes next."""
+        reading, writing = os.pipe()
+        for end in (reading, writing):
+            os.set_blocking(end, False)
+        self._keeper.selector.register(reading, EVENT_READ, reading)
+        self._signals = reading
+        signal.set_wakeup_fd(writing)
+        for signum in _END_SIGNALS:
+            signal.signal(signum, self._end)
+
+    def _end(self, *_: object) -> None:
+        self._is_ending = True
 
 
 def run_pool(settings: Settings) -> None:
@@ -114,25 +128,16 @@ def run_pool(settings: Settings) -> None:
     Raises:
         ConfigError: REDIS_URL is unset, or a module of agents cannot be imported.
     """
-    require_redis_url(settings)
-    AgentManager(settings.agent_modules)
-    database = Database(settings.database_url)
+    redis = connect(require_redis_url(settings))
+    agents = AgentManager(settings.agent_modules)
+    database = Database(settings.database_url, pool_size=1)
     prepare_database(database)
-    database.close()
-    Pool(settings.pool_size, lambda: work(settings)).run()
-
-
-def work(settings: Settings) -> None:
-    """One worker: take jobs until asked to end."""
-    hooks.recycling = Recycling(settings.runs_per_process, settings.process_growth_bytes)
-    redis = connect_blocking(require_redis_url(settings))
     wait_for_redis(redis)
-    worker = PoolWorker(redis)
-    # RQ tells of every job twice; what matters of a session is in its own log.
-    try:
-        worker.work(logging_level=logging.getLevelName(logging.getLogger("rq").level))
-    finally:
-        close()
+    gc.collect()
+    gc.freeze()  # what agents' processes share with this one is not touched by their collections
+    recycling = Recycling(settings.runs_per_process, settings.process_growth_bytes)
+    Pool(database, redis, agents, settings.pool_size, recycling=recycling).run()
+    database.close()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from statistics import quantiles
 from typing import Any, TypeVar, cast
@@ -17,6 +18,7 @@ from neonhub.database import Database
 from neonhub.domain.states import QUEUES, SchedulerState, SessionStatus
 from neonhub.models import AgentSession, Attempt, Fleet, Schedule, Slot
 from neonhub.models.session import DECIDED
+from neonhub.redis.keys import WORKER_FAULT
 from neonhub.redis.queues import queue_lengths
 from neonhub.scheduling.heartbeat import LiveScheduler, live_schedulers
 
@@ -36,14 +38,17 @@ def status(database: Database, redis: Redis) -> dict[str, Any]:
     carried, redis_fault = _try(lambda: _from_redis(redis), "Redis does not answer.")
     stored, carried = stored or _nothing_stored(), carried or _nothing_carried()
     schedulers: list[LiveScheduler] = carried["schedulers"]
-    fault = next((each.fault for each in schedulers if each.fault), None)
+    workers: list[Worker] = carried.pop("workers")
+    faults = [*(each.fault for each in schedulers), *(each.fault for each in workers)]
     lonely = None if schedulers else "No scheduler is alive."
-    state, reason = _state(stored, database_fault or redis_fault or lonely or fault)
+    reasons = [database_fault, redis_fault, lonely, *faults]
+    state, reason = _state(stored, next(filter(None, reasons), None))
     busy: dict[str, str] = stored.pop("busy")
-    workers = [
-        {**worker, "session_id": busy.get(worker["name"])} for worker in carried.pop("workers")
+    listed = [
+        {"name": each.name, "state": each.state, "session_id": busy.get(each.name)}
+        for each in workers
     ]
-    return {**stored, **carried, "workers": workers, "state": state, "reason": reason}
+    return {**stored, **carried, "workers": listed, "state": state, "reason": reason}
 
 
 def _state(stored: dict[str, Any], fault: str | None) -> tuple[SchedulerState, str | None]:
@@ -165,15 +170,25 @@ def _nothing_carried() -> dict[str, Any]:
     return {"schedulers": [], "queues": dict.fromkeys(QUEUES, 0), "workers": []}
 
 
-def _workers(redis: Redis) -> list[dict[str, Any]]:
-    """Workers RQ knows, those of the pool and stock ones."""
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker RQ knows, one of a pool or a stock one."""
+
+    name: str
+    state: str
+    fault: str | None  # why its pool can start no agent; None: it can
+
+
+def _workers(redis: Redis) -> list[Worker]:
     keys = sorted(cast(set[bytes], redis.smembers("rq:workers")))
     pipeline = redis.pipeline(transaction=False)
     for key in keys:
-        pipeline.hmget(key, "state", "death")
+        pipeline.hmget(key, "state", "death", WORKER_FAULT)
     found = zip(keys, pipeline.execute(), strict=True)
     return [
-        {"name": key.decode().removeprefix("rq:worker:"), "state": state.decode()}
-        for key, (state, death) in found
+        Worker(
+            key.decode().removeprefix("rq:worker:"), state.decode(), (fault or b"").decode() or None
+        )
+        for key, (state, death, fault) in found
         if state is not None and death is None
     ]

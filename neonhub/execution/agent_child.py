@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from mmap import mmap
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, NoReturn
@@ -17,7 +18,7 @@ from neonhub.agents.serialisable import require_size, storable_text
 from neonhub.domain.endings import AttemptEnd
 from neonhub.execution.agent_traces import Recycling, Traces
 from neonhub.execution.claims import Claim
-from neonhub.execution.reporter import Message, PipeReporter
+from neonhub.execution.reporter import Message, PipeReporter, encode
 from neonhub.process import die_with_parent, limit_memory
 
 MAX_TRACEBACK_CHARACTERS = 64 * 1024
@@ -26,14 +27,14 @@ MAX_MESSAGE_CHARACTERS = 8 * 1024
 STOP = b"stop"
 """What the keeper sends to ask for a stop; everything else it sends is a claim to run."""
 
-BEGAN = "began"
-"""The kind of a run's first message."""
-
 END = "end"
 """The kind of a run's last message."""
 
 READY = "ready"
-"""The kind of the message that asks for the next run."""
+"""The kind of the message that asks for the first run, or the next one."""
+
+BEGAN = 1
+"""What stands in the shared byte once a run has begun."""
 
 
 def live(
@@ -42,8 +43,13 @@ def live(
     agents: AgentManager,
     recycling: Recycling,
     max_memory_bytes: int | None,
+    begun: mmap,
 ) -> NoReturn:
-    """The child's whole life; it never returns."""
+    """The child's whole life; it never returns.
+
+    Args:
+        begun: A byte it shares with its keeper, which clears it before each run.
+    """
     status = 1
     try:
         die_with_parent(parent)
@@ -51,7 +57,7 @@ def live(
         limit_memory(max_memory_bytes)
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM):
             signal.signal(signum, signal.SIG_DFL)
-        _serve(pipe, agents, recycling)
+        _serve(pipe, agents, recycling, begun)
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -59,16 +65,17 @@ def live(
         os._exit(status)
 
 
-def _serve(pipe: Connection, agents: AgentManager, recycling: Recycling) -> None:
+def _serve(pipe: Connection, agents: AgentManager, recycling: Recycling, begun: mmap) -> None:
     """Run what the keeper sends, until one run too many or one that left something behind."""
     inbox = _Inbox(pipe)
     traces = Traces(recycling.max_growth_bytes)
     for left in reversed(range(recycling.max_runs)):
+        pipe.send_bytes(encode({"kind": READY}))
         claim = inbox.next_claim()
+        begun[0] = BEGAN
         reporter = PipeReporter(
             pipe, max_lines=claim.max_log_lines, max_line_bytes=claim.max_log_line_bytes
         )
-        reporter.send({"kind": BEGAN})
         # A context of its own: what a run sets there ends with it.
         end = contextvars.Context().run(_execute, reporter, inbox, claim, agents)
         sys.stdout.flush()
@@ -76,7 +83,6 @@ def _serve(pipe: Connection, agents: AgentManager, recycling: Recycling) -> None
         reporter.send(end)
         if not left or not traces.wipe():
             return
-        reporter.send({"kind": READY})
 
 
 class _Inbox:

@@ -2,18 +2,19 @@
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import NoReturn
 
-from neonhub.process import adopt_orphans, child_pids, descendants, kill_all
+from neonhub.process import adopt_orphans, descendants, kill_all
 
-BEAT, REST, FAREWELL = b".", b"-", b"!"
-"""What the keeper says: it is there, its run has ended, the guard is to end."""
+BEAT, FAREWELL = b".", b"!"
+"""What the keeper says: it is there, the guard is to end."""
 
-ALONE, CROWDED, ENDED = b"1", b"2", b"x"
-"""What the guard says: nothing runs beside the agent's process, or something does; it ended."""
+ENDED = b"x"
+"""What the guard says, with the status: the agent's process has ended."""
 
 DONE, KEEPER_GONE, KEEPER_SILENT = 0, 4, 5
 """What it exits with: why it killed the agent's process."""
@@ -28,17 +29,20 @@ class GuardLife:
         self._agent_pid = 0
 
     def serve(
-        self, live: Callable[[int], NoReturn], not_for_guard: Sequence[Connection]
+        self,
+        live: Callable[[int], NoReturn],
+        not_for_guard: Iterable[Connection],
+        not_for_both: Iterable[Connection],
     ) -> NoReturn:
         """The guard's whole life."""
         status = 1
         try:
             os.setsid()
             adopt_orphans()
+            _close_all(not_for_both)
             children = _children_that_end()
             self._fork(live)
-            for connection in not_for_guard:
-                connection.close()
+            _close_all(not_for_guard)
             for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(signum, signal.SIG_IGN)
             status = self._listen(children)
@@ -56,19 +60,16 @@ class GuardLife:
 
     def _listen(self, children: int) -> int:
         """Hear the keeper until there is no more need; the status to exit with."""
-        patience = None
+        patient_until = time.monotonic() + self._silence_seconds
         with suppress(EOFError, OSError):
-            while ready := wait([self._link, children], patience):
+            while ready := wait([self._link, children], patient_until - time.monotonic()):
                 if children in ready:
                     os.read(children, 4096)
                     self._reap()
                 if self._link in ready:
-                    word = self._link.recv_bytes()
-                    if word == FAREWELL:
+                    if self._link.recv_bytes() == FAREWELL:
                         return DONE
-                    patience = None if word == REST else self._silence_seconds
-                    if word == REST:
-                        self._link.send_bytes(ALONE if self._is_alone() else CROWDED)
+                    patient_until = time.monotonic() + self._silence_seconds
             return KEEPER_SILENT
         return KEEPER_GONE
 
@@ -79,20 +80,16 @@ class GuardLife:
                     self._agent_pid = 0
                     self._link.send_bytes(ENDED + str(ended[1]).encode())
 
-    def _is_alone(self) -> bool:
-        """Whether the agent's process lives, and nothing runs beside it.
-
-        Its own children are looked at first: one whose parent ends meanwhile becomes ours.
-        """
-        if not self._agent_pid or child_pids(self._agent_pid):
-            return False
-        return child_pids(os.getpid()) == {self._agent_pid}
-
     def _kill_everything(self) -> None:
         if self._agent_pid:
             _kill_group(self._agent_pid)
         while left := descendants():
             kill_all(left)
+
+
+def _close_all(connections: Iterable[Connection]) -> None:
+    for connection in connections:
+        connection.close()
 
 
 def _children_that_end() -> int:

@@ -9,7 +9,9 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+
+from neonhub.execution.own_status import Status, read_status
+from neonhub.process import child_pids
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +51,25 @@ class Traces:
         self._socket_timeout = socket.getdefaulttimeout()
         self._threads = set(threading.enumerate())
         self._descriptors = _open_descriptors()
-        self._memory = _resident_bytes()
+        self._status = read_status()
 
     def wipe(self) -> bool:
         """Put back what can be put back.
 
         Returns:
-            False where something is left that only the end of the process undoes: a thread, an
-            open file or connection, a folder that is gone, memory.
+            False where something is left that only the end of the process undoes: a thread, a
+            process, an open file or connection, a folder that is gone, memory.
         """
-        self._put_back()
+        status = read_status()
+        self._put_back(status)
         return self._is_back_in_its_folder() and not (
-            set(threading.enumerate()) - self._threads or self._has_opened() or self._has_grown()
+            set(threading.enumerate()) - self._threads
+            or _has_company()
+            or self._has_opened()
+            or self._has_grown(status)
         )
 
-    def _put_back(self) -> None:
+    def _put_back(self, status: Status) -> None:
         if os.environ != self._environment:
             os.environ.clear()
             os.environ.update(self._environment)
@@ -71,14 +77,25 @@ class Traces:
         sys.path[:], sys.argv[:] = self._path, self._arguments
         sys.stdin, sys.stdout, sys.stderr = self._streams
         signal.setitimer(signal.ITIMER_REAL, 0)
+        if not status.signals or status.signals != self._status.signals:
+            self._put_handlers_back()
+        self._put_logging_back()
+        socket.setdefaulttimeout(self._socket_timeout)
+
+    def _put_handlers_back(self) -> None:
         for signum, handler in self._handlers.items():
             if signal.getsignal(signum) is not handler and handler is not None:
                 signal.signal(signum, handler)
+
+    def _put_logging_back(self) -> None:
         root = logging.getLogger()
-        root.setLevel(self._logging[0])
-        root.handlers[:], root.filters[:] = self._logging[1], self._logging[2]
-        logging.disable(self._logging[3])
-        socket.setdefaulttimeout(self._socket_timeout)
+        level, handlers, filters, disabled = self._logging
+        root.handlers[:], root.filters[:] = handlers, filters
+        # Each of these empties a cache of every logger.
+        if root.level != level:
+            root.setLevel(level)
+        if root.manager.disable != disabled:
+            logging.disable(disabled)
 
     def _is_back_in_its_folder(self) -> bool:
         if self._folder is None:
@@ -94,10 +111,22 @@ class Traces:
         gc.collect()  # what nobody holds any more closes now
         return not _open_descriptors() <= self._descriptors
 
-    def _has_grown(self) -> bool:
+    def _has_grown(self, status: Status) -> bool:
         if self._max_growth_bytes is None:
             return False
-        return _resident_bytes() - self._memory > self._max_growth_bytes
+        return status.resident_bytes - self._status.resident_bytes > self._max_growth_bytes
+
+
+def _has_company() -> bool:
+    """Whether a process that the agent started lives still.
+
+    This one's own children are looked at first: one whose parent ends meanwhile is its guard's.
+    """
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return True
+    except ChildProcessError:
+        return child_pids(os.getppid()) != {os.getpid()}
 
 
 _CATCHABLE = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
@@ -116,11 +145,3 @@ def _open_descriptors() -> set[str]:
         return set(os.listdir("/proc/self/fd"))
     except OSError:
         return set()
-
-
-def _resident_bytes() -> int:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,263 +1,323 @@
-"""Runs one attempt of a session: claim it, watch over its agent, write its end."""
+"""Runs attempts of sessions: claims them, watches over their agents, writes their ends."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from selectors import PollSelector
+from typing import Self
 
 from redis import Redis
-from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
+from neonhub.agents import AgentManager
 from neonhub.clock import Clock, utcnow
 from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
+from neonhub.execution.agent_guard import Guards
 from neonhub.execution.agent_process import AgentProcess
-from neonhub.execution.claims import Claim, claim
-from neonhub.execution.endings import Outcome, finish
-from neonhub.execution.leases import renew
-from neonhub.execution.reporter import Message
-from neonhub.execution.session_log import LogBuffer, ProgressFeed
+from neonhub.execution.agent_traces import FRESH, Recycling
+from neonhub.execution.claims import Wanted
+from neonhub.execution.endings import Ended, Outcome
+from neonhub.execution.leases import Running, renew_all
+from neonhub.execution.live_link import LiveLink
+from neonhub.execution.seat import Seat
+from neonhub.execution.session_log import Line, keep_lines
+from neonhub.execution.starts import Starts
+from neonhub.execution.turns import Turn, turn_apart
 from neonhub.faults import reach
-from neonhub.redis.keys import STOP_PREFIX
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.25
-"""How often a keeper looks for a stop, for its child's exit and for its own worker's shutdown."""
+"""How often a keeper looks for stops, timeouts and for its own shutdown."""
 
-STORE_SECONDS = 1.0
-"""How soon new progress is stored with the lease, so that reading a session shows it."""
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 2.0
+"""Between two tries to write while the database is away."""
 
-SHUTDOWN_FINISH_SECONDS = 3.0
-"""How long a running agent may still finish after its worker was asked to shut down."""
-
-SHUTDOWN_STOP_SECONDS = 2.0
-"""How long it then has to obey `should_stop` before it is killed and its session handed back."""
+START_SECONDS = 5.0
+"""How long a process may take to start, where it is only tried whether one can."""
 
 
 class Keeper:
-    """Takes sessions one at a time and sees each attempt to its end."""
+    """Takes sessions, as many at once as it has seats, and sees each attempt to its end.
+
+    One thread does it all: it waits for what agents tell, looks after them every
+    `LOOK_SECONDS`, and writes ends and claims, however many there are, in one transaction.
+    """
 
     def __init__(
         self,
         database: Database,
         redis: Redis,
-        process: AgentProcess,
+        agents: AgentManager,
+        workers: Sequence[str],
         *,
+        recycling: Recycling = FRESH,
         clock: Clock = utcnow,
         is_shutting_down: Callable[[], bool] = lambda: False,
-        beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """
+        """Nothing is forked before the first session; use it in the main thread.
+
         Args:
-            process: Where the agents run, one after another; whoever made it closes it.
-            is_shutting_down: Whether this worker was asked to end; asked every `LOOK_SECONDS`.
-            beat: Called as often, to say that this worker is alive.
+            workers: The name of each seat.
+            recycling: When an agent's process is replaced though its last run left nothing.
+            is_shutting_down: Whether this process was asked to end.
         """
-        self.database = database
-        self.redis = redis
-        self.process = process
-        self.clock = clock
-        self.is_shutting_down = is_shutting_down
-        self.beat = beat
-
-    def run_session(self, session_id: str, attempt: int, worker: str) -> None:
-        """Claim an attempt, run its agent and write its end; a copy finds it taken and ends."""
-        reach("worker.job-taken")
-        began = time.monotonic()
-        taken, outbox = claim(
-            self.database, session_id, attempt=attempt, worker=worker, now=self.clock()
-        )
-        reach("worker.claimed")
-        outbox.deliver(self.redis)
-        if taken is None:
-            logger.info("Session %s, attempt %d is not to be had.", session_id, attempt)
-            return
-        if not self._is_still_ours(taken, began):
-            logger.warning("Session %s was given up before its agent began.", session_id)
-            return
-        outcome = Watch(self, taken).run()
-        reach("worker.agent-ended")
-        if outcome is not None:
-            self._finish(taken, outcome)
-
-    def _is_still_ours(self, taken: Claim, began: float) -> bool:
-        """Whether the lease holds; asked of the database if much of it may have passed."""
-        while time.monotonic() - began > taken.lease_ms / 3000:
-            began = time.monotonic()
-            try:
-                now = self.clock()
-                return renew(
-                    self.database, taken, progress=None, progress_message=None, now=now
-                ).is_mine
-            except DBAPIError as error:
-                logger.warning("Session %s waits: %s", taken.session_id, error)
-                time.sleep(taken.lease_ms / 2000)
-        return True
-
-    def _finish(self, taken: Claim, outcome: Outcome) -> None:
-        """Write the end, waiting for the database if it is away: a result is never run again."""
-        wait = 0.1
-        while True:
-            try:
-                outbox = finish(self.database, taken, outcome, now=self.clock())
-                break
-            except DBAPIError as error:
-                logger.warning("The end of %s waits for the database: %s", taken.session_id, error)
-                time.sleep(wait)
-                wait = min(2.0, wait * 2)
-                self.beat()
-        if outbox is None:
-            logger.warning("Session %s was given up as lost; its end is dropped.", taken.session_id)
-            return
-        reach("worker.finished")
-        outbox.deliver(self.redis)
-        reach("worker.delivered")
-
-
-class Watch:
-    """The time from an agent's start to its end, seen from outside."""
-
-    def __init__(self, keeper: Keeper, taken: Claim) -> None:
-        self._keeper = keeper
-        self._claim = taken
-        self._process = keeper.process
-        self._progress = ProgressFeed(taken, keeper.redis)
-        self._log = LogBuffer(taken, keeper.database)
-        self._started = time.monotonic()
-        self._renewed = self._started
-        self._renew_at = self._started + taken.lease_ms / 3000
-        self._look_at = self._started + LOOK_SECONDS
-        self._kill_at: float | None = None
-        self._cause: AttemptEnd | None = None  # why the agent was asked to stop, if it was
-        self._end: Message | None = None
-        self._is_ghost = False
+        self.selector = PollSelector()
+        """What it waits with; what else is to be waited for is registered here."""
+        self.starts = Starts()
+        guards = Guards()
+        self.seats = [
+            Seat(name, AgentProcess(agents, recycling, guards=guards, selector=self.selector))
+            for name in workers
+        ]
+        self._database = database
+        self._redis = redis
+        self._clock = clock
+        self._is_shutting_down = is_shutting_down
         self._shutdown_since: float | None = None
+        self._live = LiveLink(redis)
+        self._ends: list[Ended] = []
+        self._lines: list[Line] = []  # of agents that have ended
+        self._look_at = 0.0
+        self._write_at = 0.0
+        self._wait_seconds = FIRST_WAIT_SECONDS
 
-    def run(self) -> Outcome | None:
-        """Watch until the agent has ended.
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def free(self) -> int:
+        """How many sessions it could start now.
+
+        None while the database is away, or while an agent is still to be ended whose session may
+        be at work elsewhere: it may be the next one here.
+        """
+        is_haunted = any(seat.watch and seat.watch.is_ghost for seat in self.seats)
+        if is_haunted or self.starts.fault or time.monotonic() < self._write_at:
+            return 0
+        return len(self._free_seats())
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an agent runs, or an end is still to be written."""
+        return bool(self._ends) or len(self._free_seats()) < len(self.seats)
+
+    def run_session(self, session_id: str, attempt: int) -> None:
+        """Run one attempt to its end; a copy of a job finds it taken, and this returns."""
+        self.turn([(session_id, attempt)])
+        while self.is_busy:
+            self.attend(self.wait())
+            self.turn()
+
+    def wait(self, at_most_seconds: float = LONGEST_WAIT_SECONDS) -> set[object]:
+        """Wait until something comes, or the time of something.
 
         Returns:
-            How it ended, or None if the attempt was given up as lost meanwhile.
+            The data of those keys of the selector that something came for.
         """
-        try:
-            self._process.start(self._claim)
-            reach("worker.agent-started")
-            while self._end is None and not self._is_over():
-                for message in self._process.receive(self._look_at - time.monotonic()):
-                    self._take(message)
-                    if time.monotonic() >= self._look_at:
-                        break  # however much the agent tells, it is looked after
-                if self._process.has_exited():
-                    self._take_what_is_left()
-                    break
-                if time.monotonic() >= self._look_at:
-                    self._look_at = time.monotonic() + LOOK_SECONDS
-                    self._look_after()
-        finally:
-            if self._process.end() and self._end is None and self._cause is None:
-                self._cause = AttemptEnd.HANDED_BACK  # a fault of this worker, not of the agent
-        if self._is_ghost:
-            return None
-        self._progress.flush(now=self._keeper.clock())
-        self._flush_log()
-        return self._outcome()
-
-    def _take(self, message: Message) -> None:
-        now = self._keeper.clock()
-        match message["kind"]:
-            case "progress":
-                self._progress.take(message["percent"], message["message"], now=now)
-                self._renew_at = min(self._renew_at, self._renewed + STORE_SECONDS)
-            case "log":
-                self._log.take(message, now=now)
-            case _:
-                self._end = message
-
-    def _take_what_is_left(self) -> None:
-        for message in self._process.receive(0):
-            self._take(message)
-
-    def _is_over(self) -> bool:
-        """Whether the agent's time is up, or its session is another's."""
-        return self._is_ghost or (self._kill_at is not None and time.monotonic() >= self._kill_at)
-
-    def _look_after(self) -> None:
-        self._keeper.beat()
-        self._progress.flush_if_allowed(now=self._keeper.clock())
-        self._flush_log()
-        self._see_shutdown()
         now = time.monotonic()
-        if now - self._started >= self._claim.timeout_seconds:
-            self._ask_to_stop(AttemptEnd.TIMED_OUT, self._claim.stop_grace_ms / 1000)
-        if self._is_stop_flagged():
-            self._ask_to_stop(AttemptEnd.RAISED, self._claim.stop_grace_ms / 1000)
-        if now >= self._renew_at:
-            self._renew(now)
+        times = [now + at_most_seconds]
+        if self._write_at > now:
+            times.append(self._write_at)
+        if any(seat.claim for seat in self.seats):
+            times.append(self._look_at)
+        times += [seat.watch.kill_at for seat in self.seats if seat.watch and seat.watch.kill_at]
+        return {key.data for key, _ in self.selector.select(max(0.0, min(times) - now))}
 
-    def _ask_to_stop(self, cause: AttemptEnd, grace_seconds: float) -> None:
-        if self._cause is None:
-            self._cause = cause
-            self._kill_at = time.monotonic() + grace_seconds
-            self._process.ask_to_stop()
+    def attend(self, told: Collection[object]) -> None:
+        """Hear the agents that told something, look after all, and see off those that ended.
 
-    def _see_shutdown(self) -> None:
-        if not self._keeper.is_shutting_down():
+        Args:
+            told: What `wait` returned.
+        """
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_SECONDS
+            self._look()
+        now = self._clock()
+        for seat in self.seats:
+            try:
+                if seat.process in told:
+                    self._live.tell(seat.hear(now=now))
+                if seat.watch is not None and seat.watch.has_ended(now=now):
+                    self._end(seat)
+            except Exception:
+                self._abandon(seat)
+
+    def turn(self, jobs: Sequence[tuple[str, int]] = ()) -> None:
+        """Write the ends there are and claim sessions, in one transaction, and start their agents.
+
+        Args:
+            jobs: Session and attempt of each; as many as `free` says at most.
+        """
+        if time.monotonic() < self._write_at or not (jobs or self._ends):
             return
-        now = time.monotonic()
-        self._shutdown_since = self._shutdown_since or now
-        if now - self._shutdown_since >= SHUTDOWN_FINISH_SECONDS:
-            self._ask_to_stop(AttemptEnd.HANDED_BACK, SHUTDOWN_STOP_SECONDS)
+        if jobs:
+            reach("worker.job-taken")
+        seats = dict(zip(sorted(jobs), self._free_seats(), strict=False))
+        wanted = [Wanted(*job, seat.worker) for job, seat in seats.items()]
+        began = time.monotonic()
+        try:
+            self._write_lines()
+            turns = turn_apart(self._database, self._ends, wanted, now=self._clock())
+        except DBAPIError as error:
+            self._put_off(error)
+            return
+        ended, self._ends, self._wait_seconds = self._ends, [], FIRST_WAIT_SECONDS
+        for claim in (claim for done in turns for claim in done.claims):
+            seats[claim.session_id, claim.attempt].take(claim, since=began)
+        if jobs:
+            reach("worker.claimed")
+        if ended:
+            reach("worker.finished")
+        for done in turns:
+            done.outbox.deliver(self._redis)
+        if ended:
+            reach("worker.delivered")
+        _log_dropped(ended, turns)
+        self._begin_claimed()
 
-    def _is_stop_flagged(self) -> bool:
-        if self._cause is not None:
+    def close_idle(self) -> None:
+        """End agents' processes that had no work for long; see whether they can start again."""
+        for seat in self.seats:
+            seat.process.close_if_idle()
+        self.starts.try_again(lambda: self.seats[0].process.try_to_start(START_SECONDS))
+
+    def close(self) -> None:
+        """End every agent's process."""
+        for seat in self.seats:
+            seat.process.close()
+        self.selector.close()
+
+    def _free_seats(self) -> list[Seat]:
+        return [seat for seat in self.seats if seat.claim is None]
+
+    def _begin_claimed(self) -> None:
+        """Start the agents of what was claimed, unless it was given up meanwhile."""
+        waiting = [seat for seat in self.seats if seat.claim and not seat.watch]
+        late = [seat for seat in waiting if seat.is_late]
+        if late and not self._renew_late(late):
+            return
+        for seat in waiting:
+            if seat.claim is not None:
+                self._begin(seat)
+
+    def _begin(self, seat: Seat) -> None:
+        claim = seat.claim
+        assert claim is not None
+        try:
+            seat.begin()
+        except OSError as error:
+            self.starts.failed(f"{error}.")
+            self._ends.append(Ended(claim, Outcome(AttemptEnd.HANDED_BACK)))
+            seat.leave()
+        except Exception:
+            self._abandon(seat)
+
+    def _renew_late(self, late: Sequence[Seat]) -> bool:
+        """Renew leases much of which may have passed; False: the database is away."""
+        began = time.monotonic()
+        claims = [seat.claim for seat in late if seat.claim]
+        try:
+            renewals = renew_all(
+                self._database, [Running(claim) for claim in claims], now=self._clock()
+            )
+        except DBAPIError as error:
+            self._put_off(error)
             return False
-        try:
-            return bool(self._keeper.redis.exists(STOP_PREFIX + self._claim.session_id))
-        except RedisError:
-            return False  # the next renewal reads the same from the database
+        for seat, claim, renewal in zip(late, claims, renewals, strict=True):
+            if renewal.is_mine:
+                seat.take(claim, since=began)
+            else:
+                _log("was given up before its agent began", claim.session_id)
+                seat.leave()
+        return True
 
-    def _renew(self, now: float) -> None:
+    def _look(self) -> None:
+        """What needs no more than a look now and then, for all agents at once."""
+        if self._is_shutting_down():
+            self._shutdown_since = self._shutdown_since or time.monotonic()
+        watches = {
+            seat.watch.claim.session_id: seat.watch for seat in self.seats if seat.watch is not None
+        }
+        now = self._clock()
+        self._live.tell(
+            [event for each in watches.values() for event in each.progress.due(now=now)]
+        )
+        for session_id in self._live.stopped([*watches]):
+            watches[session_id].ask_to_stop(AttemptEnd.RAISED)
+        for watch in watches.values():
+            watch.look_at_the_time(self._shutdown_since)
+        if time.monotonic() >= self._write_at:
+            self._write_what_is_due()
+
+    def _write_what_is_due(self) -> None:
+        watches = [seat.watch for seat in self.seats if seat.watch is not None]
+        due = [watch for watch in watches if time.monotonic() >= watch.renew_at]
+        running = [
+            Running(each.claim, each.progress.percent, each.progress.message) for each in due
+        ]
         try:
-            renewal = renew(
-                self._keeper.database,
-                self._claim,
-                progress=self._progress.percent,
-                progress_message=self._progress.message,
-                now=self._keeper.clock(),
-            )
+            self._write_lines()
+            renewals = renew_all(self._database, running, now=self._clock())
         except DBAPIError as error:
-            logger.warning("The lease of %s waits: %s", self._claim.session_id, error)
-            self._renew_at = now + 1
+            self._put_off(error)
             return
-        self._renewed, self._renew_at = now, now + self._claim.lease_ms / 3000
-        self._is_ghost = not renewal.is_mine
-        if renewal.stop_requested:
-            self._ask_to_stop(AttemptEnd.RAISED, self._claim.stop_grace_ms / 1000)
+        self._wait_seconds = FIRST_WAIT_SECONDS
+        for watch, renewal in zip(due, renewals, strict=True):
+            watch.note(renewal)
+        self._begin_claimed()
 
-    def _flush_log(self) -> None:
-        try:
-            self._log.flush()
-        except DBAPIError as error:
-            logger.warning("The log of %s waits: %s", self._claim.session_id, error)
+    def _write_lines(self) -> None:
+        """Write what agents logged; what can't be written now stays."""
+        watches = [seat.watch for seat in self.seats if seat.watch is not None]
+        lines = [*self._lines, *(line for watch in watches for line in watch.lines)]
+        if not lines:
+            return
+        with self._database.begin() as db:
+            keep_lines(db, lines)
+        self._lines.clear()
+        for watch in watches:
+            watch.lines.clear()
 
-    def _outcome(self) -> Outcome:
-        end, result, error = AttemptEnd.RAISED, None, None
-        if self._end is not None:
-            end, result, error = (
-                AttemptEnd(self._end["end"]),
-                self._end["result"],
-                self._end["error"],
-            )
-        elif self._cause is None:
-            sentence = self._process.exit_sentence()
-            error = {"type": "ProcessDied", "message": sentence, "traceback": None}
-        if self._cause is AttemptEnd.TIMED_OUT:
-            sentence = f"The agent ran longer than {self._claim.timeout_seconds} seconds."
-            end, error = (
-                AttemptEnd.TIMED_OUT,
-                {"type": "Timeout", "message": sentence, "traceback": None},
-            )
-        elif self._cause is AttemptEnd.HANDED_BACK:
-            end = AttemptEnd.HANDED_BACK
-        return Outcome(end, result, error, self._progress.percent, self._progress.message)
+    def _end(self, seat: Seat) -> None:
+        """The agent has ended: its end is to be written with the next turn."""
+        watch, now = seat.watch, self._clock()
+        assert watch is not None
+        seat.leave()
+        reach("worker.agent-ended")
+        if watch.has_failed_to_start:
+            self.starts.failed(seat.process.exit_sentence())
+        elif seat.process.has_begun():
+            self.starts.succeeded()
+        if not watch.is_ghost:
+            self._live.tell(watch.progress.rest(now=now))
+            self._lines += watch.lines
+            self._ends.append(Ended(watch.claim, watch.outcome()))
+
+    def _abandon(self, seat: Seat) -> None:
+        session_id = seat.claim.session_id if seat.claim else None
+        logger.exception("A session is left to the lifeline.", extra={"session_id": session_id})
+        seat.leave()
+        seat.process.close()
+
+    def _put_off(self, error: DBAPIError) -> None:
+        """The database is away: ends, lines and leases wait, and nothing new is taken."""
+        if self._wait_seconds == FIRST_WAIT_SECONDS:
+            logger.warning("Ends and leases wait for the database: %s", error)
+        self._write_at = time.monotonic() + self._wait_seconds
+        self._wait_seconds = min(LONGEST_WAIT_SECONDS, 2 * self._wait_seconds)
+
+
+def _log_dropped(ended: Sequence[Ended], turns: Sequence[Turn]) -> None:
+    written = {session_id for done in turns for session_id in done.written}
+    for session_id in (each.claim.session_id for each in ended):
+        if session_id not in written:
+            _log("was given up as lost; its end is dropped", session_id)
+
+
+def _log(what: str, session_id: str) -> None:
+    logger.warning("Session %s %s.", session_id, what, extra={"session_id": session_id})

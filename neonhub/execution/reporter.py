@@ -8,10 +8,15 @@ from typing import Any
 from neonhub.agents.serialisable import shortened
 
 Message = dict[str, Any]
-"""`{"kind": "progress"|"log"|"end", …}`."""
+"""`{"kind": "ready"|"progress"|"log"|"end", …}`."""
 
 LOG_FULL = "log_full"
 """The type of the last line of a log that grew too long."""
+
+
+def encode(message: Message) -> bytes:
+    """A message as it goes through the pipe."""
+    return json.dumps(message, default=str).encode()
 
 
 class PipeReporter:
@@ -52,7 +57,7 @@ class PipeReporter:
 
     def send(self, message: Message) -> None:
         """Send a message."""
-        encoded = json.dumps(message, default=str).encode()
+        encoded = encode(message)
         with self._lock:
             self._pipe.send_bytes(encoded)
 

@@ -32,3 +32,6 @@ QUEUES = ("critical", "high", "normal", "low")
 
 SCHEDULERS = "neonhub:schedulers"
 """Sorted set: name of a scheduler → the unix second of its last heartbeat."""
+
+WORKER_FAULT = "fault"
+"""Field of RQ's hash of a worker of the pool: why its pool can start no agent, or empty."""

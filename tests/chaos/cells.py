@@ -36,7 +36,7 @@ POINTS = (
 )
 ACTIONS = ("kill", "stall 3", "fail")
 MOMENTS = ("idle", "running", "retrying")
-COMPONENTS = ("scheduler", "worker", "pool", "web", "web-worker", "server", "app")
+COMPONENTS = ("scheduler", "pool", "web", "web-worker", "server", "app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _point(point: str, action: str) -> Cell:
         elif point == "web.schedule-committed":
             load.edit("alone")
         elif point == "lifeline.given-up":
-            harness.kill_busy_worker()
+            harness.kill_busy_pool()
         wait_until(lambda: not (harness.faults / point).exists(), seconds=10)
 
     moment = "running" if point == "lifeline.given-up" else "idle"
@@ -147,7 +147,7 @@ def _kill_any(pids: Iterable[int]) -> bool:
 
 def _freezes() -> list[Cell]:
     found = []
-    for component in ("scheduler", "worker", "web-worker", "server"):
+    for component in ("scheduler", "pool", "web-worker", "server"):
         for moment in ("idle", "running"):
 
             def inject(harness: Harness, load: Load, component: str = component) -> None:
@@ -159,7 +159,7 @@ def _freezes() -> list[Cell]:
 
 def _terminations() -> list[Cell]:
     found = []
-    for component in ("scheduler", "worker", "pool", "web"):
+    for component in ("scheduler", "pool", "web"):
 
         def inject(harness: Harness, load: Load, component: str = component) -> None:
             harness.terminate(component)

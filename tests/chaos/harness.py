@@ -157,8 +157,8 @@ class Harness:
         elif component == "server" and self.is_proxied:
             self._restart_server()
 
-    def kill_busy_worker(self) -> None:
-        """Kill a worker of the pool whose agent will be missed: one that has work to do still."""
+    def kill_busy_pool(self) -> None:
+        """Kill a pool whose agents will be missed: one that has work to do still."""
         wait_until(lambda: self._kill_if_busy("alone"), seconds=10)
 
     def _kill_if_busy(self, lane: str) -> bool:
@@ -246,8 +246,7 @@ def _is(component: str, process: psutil.Process) -> bool:
         "web-worker": lambda: "gunicorn" in line and "gunicorn" in above,
         "scheduler": lambda: "workers.scheduler" in line,
         "pool": lambda: "workers.pool" in line and "workers.pool" not in above,
-        "worker": lambda: parent is not None and _is("pool", parent),
-        "guard": lambda: parent is not None and _is("worker", parent),
+        "guard": lambda: parent is not None and _is("pool", parent),
         "agent": lambda: parent is not None and _is("guard", parent),
         "server": lambda: "valkey-server" in line or "redis-server" in line,
     }

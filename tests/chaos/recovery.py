@@ -60,7 +60,7 @@ def _kills() -> list[Cell]:
         return Cell(f"kill-{component}", "running", inject)
 
     def kill_busy(harness: Harness, load: Load) -> None:
-        harness.kill_busy_worker()
+        harness.kill_busy_pool()
 
     def flush(harness: Harness, load: Load) -> None:
         with harness.redis() as redis:
@@ -68,8 +68,8 @@ def _kills() -> list[Cell]:
 
     return [
         next(cell for cell in cells(is_proxied=False) if cell.name == "kill-agent-running"),
-        Cell("kill-busy-worker", "running", kill_busy),
-        *map(kill, ("pool", "scheduler", "web", "server", "app")),
+        Cell("kill-busy-pool", "running", kill_busy),
+        *map(kill, ("scheduler", "web", "server", "app")),
         Cell("redis-emptied", "running", flush),
     ]
 

@@ -12,7 +12,7 @@ from redis import Redis
 from neonhub.redis import keys
 from tests.chaos.harness import Harness
 
-PARTS = ("web", "web-worker", "scheduler", "pool", "worker", "server")
+PARTS = ("web", "web-worker", "scheduler", "pool", "server")
 """What must be there again before the system is counted."""
 
 SETTLING_SECONDS = 8

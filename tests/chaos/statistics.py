@@ -27,7 +27,7 @@ from tests.chaos.judge import unended, violations
 from tests.chaos.load import Load
 from tests.waiting import wait_until
 
-TARGETS = {"agent": 6, "guard": 3, "worker": 7, "scheduler": 2, "web-worker": 1, "pool": 1}
+TARGETS = {"agent": 9, "guard": 4, "pool": 4, "scheduler": 2, "web-worker": 1}
 """What is killed, and how often of twenty times."""
 
 ENDING_SECONDS = 120

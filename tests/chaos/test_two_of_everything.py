@@ -38,14 +38,14 @@ def load(harness: Harness) -> Load:
 
 @pytest.fixture(autouse=True)
 def judged(harness: Harness, load: Load) -> Iterator[None]:
-    """Whatever happens, everything ends, every promise is kept and no worker is lost."""
-    workers = {process.pid for process in harness.find_all("worker")}
+    """Whatever happens, everything ends, every promise is kept and the pool stays."""
+    pools = {process.pid for process in harness.find_all("pool")}
     with Capture(harness.system.url) as capture:
         yield
         load.end()
         wait_until(lambda: not unended(harness.database, load), seconds=20)
         wait_until(lambda: not violations(harness.database, load, capture))
-    assert {process.pid for process in harness.find_all("worker")} == workers
+    assert {process.pid for process in harness.find_all("pool")} == pools
 
 
 def at_once(harness: Harness, path: str) -> list[requests.Response]:

@@ -13,7 +13,8 @@ import pytest
 
 from neonhub.agents import AgentManager
 from neonhub.domain.endings import AttemptEnd
-from neonhub.execution.agent_guard import Guard
+from neonhub.execution import agent_guard
+from neonhub.execution.agent_guard import Guard, Guards
 from neonhub.execution.agent_process import AgentProcess
 from neonhub.execution.agent_traces import Recycling
 from neonhub.execution.claims import Claim
@@ -99,7 +100,7 @@ def test_what_cannot_be_put_back_ends_the_process(process: AgentProcess, left: s
     first = run(process, left)["pid"]
     assert not is_alive(first)
     assert run(process)["pid"] != first
-    assert child_pids(os.getpid()) - process._bystanders == {process._guard.pid}
+    assert child_pids(os.getpid()) - (process._guards._bystanders or set()) == {process._guard.pid}
     assert len(child_pids(process._guard.pid)) == 1
 
 
@@ -186,15 +187,46 @@ def sleep(parent: int) -> NoReturn:
         time.sleep(600)
 
 
-def test_silence_is_a_fault_during_a_run_only() -> None:
-    guards = [Guard(sleep, silence_seconds=0.1) for _ in range(2)]
-    for guard in guards:
-        guard.begin()
-    assert guards[0].rest()
-    guards[1]._stop_beating()
-    wait_until(lambda: guards[1].agent_status() is not None)
-    assert guards[0].agent_status() is None
-    assert [guard.end() for guard in guards] == [False, True]
+def test_a_guard_whose_keeper_is_silent_kills_its_agent() -> None:
+    guard = Guard(sleep, silence_seconds=1)
+    wait_until(lambda: child_pids(guard.pid))
+    (agent,) = child_pids(guard.pid)
+    wait_until(guard.is_gone)
+    assert guard.reap() and not is_alive(agent)
+
+
+def test_a_guard_that_is_beaten_for_stays(process: AgentProcess) -> None:
+    silent = Guard(sleep, silence_seconds=0.2)
+    first = run(process, lease_ms=250)["pid"]
+    wait_until(silent.is_gone)
+    assert silent.reap() and is_alive(first)
+
+
+def test_a_guard_that_is_stopped_is_killed_in_the_end(
+    process: AgentProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_guard, "FAREWELL_SECONDS", 0.1)
+    first = run(process)["pid"]
+    os.kill(process._guard.pid, signal.SIGSTOP)
+    process.close()
+    assert not is_alive(first)
+    assert run(process)["pid"] != first
+
+
+def test_the_end_of_one_process_leaves_the_others_alone() -> None:
+    agents, guards = AgentManager(["tests.agents_for_tests"]), Guards()
+    first, second = (AgentProcess(agents, Recycling(1000), guards=guards) for _ in range(2))
+    try:
+        pids = [run(process)["pid"] for process in (first, second)]
+        os.kill(first._guard.pid, signal.SIGKILL)
+        wait_until(lambda: not is_alive(pids[0]))
+        first.notice()
+        first.close()
+        assert run(second)["pid"] == pids[1]
+    finally:
+        first.close()
+        second.close()
+        adopt_orphans(False)
 
 
 def test_a_process_without_work_ends_after_a_while(process: AgentProcess) -> None:

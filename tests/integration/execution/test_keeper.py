@@ -18,7 +18,6 @@ from neonhub.agents import AgentManager
 from neonhub.clock import utcnow
 from neonhub.database import Database
 from neonhub.domain.states import SessionStatus
-from neonhub.execution.agent_process import AgentProcess
 from neonhub.execution.keeper import Keeper
 from neonhub.execution.session_manager import SessionManager
 from neonhub.models import AgentSession, Attempt, Fleet, SessionEvent
@@ -47,9 +46,9 @@ class Bench:
             try:
                 self.database.forget_connections()
                 self.redis.connection_pool.reset()
-                process = AgentProcess(self.agents)
-                keeper = Keeper(self.database, self.redis, process, **hooks)
-                keeper.run_session(session.id, session.attempt, "test-worker")
+                workers = ["test-worker"]
+                with Keeper(self.database, self.redis, self.agents, workers, **hooks) as keeper:
+                    keeper.run_session(session.id, session.attempt)
                 os._exit(0)
             finally:
                 os._exit(1)

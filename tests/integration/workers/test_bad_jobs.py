@@ -13,9 +13,10 @@ from neonhub.clock import utcnow
 from neonhub.database import Database
 from neonhub.domain.states import SessionStatus
 from neonhub.models import AgentSession
-from neonhub.redis.connect import connect_blocking
-from neonhub.redis.queues import ENTRY_POINT, Job, hand_over
+from neonhub.redis.queues import ENTRY_POINT, Job, hand_over, queued_job_ids
 from tests.factories import add_agent, add_fleet, add_session, reload
+from tests.integration.workers.pools import running_pool
+from tests.waiting import wait_until
 from workers.pool_worker import PoolWorker
 
 BAD_ID = "bad"
@@ -61,18 +62,16 @@ HASHES: dict[str, dict[str, Any]] = {
 
 
 def drain(database: Database, redis: Redis, redis_url: str) -> None:
-    """Let one worker empty the queues, as those of the pool do."""
-    database.close()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.environ["DATABASE_URL"] = database.engine.url.render_as_string(hide_password=False)
-            os.environ["NEONHUB_AGENT_MODULES"] = "tests.agents_for_tests"
-            PoolWorker(connect_blocking(redis_url)).work(burst=True)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    assert os.waitpid(pid, 0)[1] == 0
+    """Let a pool empty the queues."""
+    with running_pool(database, redis_url):
+        wait_until(lambda: not queued_job_ids(redis))
+        wait_until(lambda: not unended(database))
+
+
+def unended(database: Database) -> int:
+    """How many sessions are not over."""
+    with database.read() as db:
+        return db.query(AgentSession).where(AgentSession.finished_at.is_(None)).count()
 
 
 @pytest.fixture
