@@ -12,7 +12,6 @@ from bench import (
     due_selection,
     firing,
     firing_lag,
-    firing_peers,
     growth,
     history,
     idle_system,
@@ -62,8 +61,7 @@ def _questions(quick: bool) -> dict[str, Question]:
         "due_selection": partial(
             due_selection.measure, runs=runs, schedules=10_000 if quick else 100_000
         ),
-        "firing": partial(firing.measure, runs=runs),
-        "firing_peers": partial(firing_peers.measure, runs=QUICK_RUNS, share=0.1 if quick else 1),
+        "firing": partial(firing.measure, runs=QUICK_RUNS, share=0.1 if quick else 1),
         "growth": partial(growth.measure, runs=runs, sizes=growth.SIZES[: 1 if quick else None]),
         "live_events": partial(live_events.measure, runs=runs, many=1000 if quick else 5000),
         "requests_while_firing": partial(requests_while_firing.measure, runs=2 if quick else RUNS),

@@ -1,4 +1,4 @@
-"""How long does firing 2,000 of 10,000 schedules take, next to rq-scheduler firing 2,000 jobs?"""
+"""How many due schedules are fired in a second, 2,000 of 10,000 at once, next to peers?"""
 
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -8,32 +8,49 @@ from rq_scheduler import Scheduler
 
 from bench.filled import Filled, filled
 from bench.many_schedules import SHAPES as DUE
+from bench.peer_process import run_peer
 from bench.result import Result, timed_ms
 from bench.rq_jobs import nothing
 from bench.services import DATABASES, Services
-from bench.target import Target, at_most
+from bench.target import Target, at_least
 from neonhub.redis import keys
 
-QUESTION = "firing 2,000 that are due"
+REFERENCE = "rq-scheduler"
+PEERS = {
+    "rq cron": "rq-cron",
+    "APScheduler 3": "apscheduler",
+    "Celery beat": "celery-beat",
+}
+"""Name → its function in `bench/peers/firing.py`."""
+
 SCHEDULES = 10_000
 OTHERS_KEYS = ("rq:scheduler:scheduled_jobs", "rq:queue:bench")
 TIMES_FASTER = {"sqlite": 25, "postgres": 15}
 
 
-def measure(services: Services, *, runs: int) -> list[Result]:
-    """The rows of this question; the two sides take turns, run by run."""
-    results = []
+def measure(services: Services, *, runs: int, share: float = 1) -> list[Result]:
+    """The rows of this question; rq-scheduler and we take turns, run by run.
+
+    Args:
+        share: Of the 2,000, that the peers fire.
+    """
+    peers = {
+        name: run_peer(services, "firing", key, int(DUE * share), runs)
+        for name, key in PEERS.items()
+    }
+    results = [_row(f"{name}, no rows kept", samples) for name, samples in peers.items()]
+    medians = {name: median(samples) for name, samples in peers.items()}
     for kind in DATABASES:
         ours, others = [], []
         with filled(services, kind, SCHEDULES) as found:
             found.load()
             for _ in range(1 + runs):
-                ours.append(our_ms(found))
-                others.append(_other_ms(services.redis))
-        peers = {"rq-scheduler": median(others[1:])}
-        target = at_most(1 / TIMES_FASTER[kind], "rq-scheduler")
-        results.append(_row(f"rq-scheduler, next to {kind}", others[1:], {}, []))
-        results.append(_row(f"NeonHub, {kind}", ours[1:], peers, [target]))
+                ours.append(1000 * DUE / our_ms(found))
+                others.append(1000 * DUE / _other_ms(services.redis))
+        known = {REFERENCE: median(others[1:])} | medians
+        target = at_least(TIMES_FASTER[kind], REFERENCE)
+        results.append(_row(f"{REFERENCE}, no rows kept, next to {kind}", others[1:]))
+        results.append(_row(f"NeonHub, {kind}", ours[1:], known, target))
     return results
 
 
@@ -57,7 +74,14 @@ def _other_ms(redis: Redis) -> float:
     return spent
 
 
-def _row(case: str, samples: list[float], peers: dict[str, float], targets: list[Target]) -> Result:
+def _row(
+    case: str, samples: list[float], peers: dict[str, float] | None = None, *targets: Target
+) -> Result:
     return Result(
-        question=QUESTION, case=case, unit="ms", samples=samples, peers=peers, targets=targets
+        question="due schedules fired, 2,000 at once",
+        case=case,
+        unit="/s",
+        samples=samples,
+        peers=peers or {},
+        targets=targets,
     )

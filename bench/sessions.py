@@ -44,7 +44,7 @@ PEERS = {
 }
 """Name → its program, and about as many jobs as take it two seconds."""
 
-WARM_UP, STOCK_WARM_UP = 50, 10
+WARM_UP, STOCK_WARM_UP = 50, 5
 """Sessions run at first; from how long they took follows how many a run has."""
 
 RUN_SECONDS, MOST = 3.0, 4000
