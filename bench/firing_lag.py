@@ -1,7 +1,7 @@
 """How late is a schedule that fires on an idle system: on its queue, and with its agent running?"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import cast
@@ -21,8 +21,12 @@ from neonhub.domain.states import SessionStatus
 from neonhub.models import AgentSession
 from tests.e2e.running import RunningSystem
 
-LIMIT_QUEUED_MS = 10
-LIMIT_RUNNING_MS = 40
+PARTS = (("on its queue", 10), ("agent running", 40))
+"""What is waited for, and its limit in ms."""
+
+Lags = tuple[Sequence[float], Sequence[float]]
+"""Milliseconds of each firing, by part."""
+
 SCHEDULES = 4
 """Each every second, a quarter of a second apart."""
 
@@ -40,10 +44,11 @@ def measure(services: Services, *, firings: int) -> list[Result]:
     Args:
         firings: Of each side; the peers fire once a second, NeonHub four times.
     """
-    results = []
-    for name, argument in PEERS.items():
-        found = run_peer(services, "firing_lag", argument, firings)
-        results += _rows(name, [each[0] for each in found], [each[1] for each in found])
+    theirs = {
+        name: _columns(run_peer(services, "firing_lag", argument, firings))
+        for name, argument in PEERS.items()
+    }
+    results = [row for name, lags in theirs.items() for row in _rows(name, lags, {})]
     for kind in DATABASES:
         with start_without_pool(services, kind) as web:
             _add_schedules(web)
@@ -51,7 +56,7 @@ def measure(services: Services, *, firings: int) -> list[Result]:
         with start_system(services, kind) as system:
             _add_schedules(system)
             running = _running_ms(system, firings)
-        results += _rows(f"NeonHub, {kind}", queued, running, is_ours=True)
+        results += _rows(f"NeonHub, {kind}", (queued, running), theirs)
     return results
 
 
@@ -112,20 +117,23 @@ def _unix(at: datetime | None) -> float:
     return at.astimezone(UTC).timestamp()
 
 
-def _rows(
-    side: str, queued: Sequence[float], running: Sequence[float], *, is_ours: bool = False
-) -> list[Result]:
+def _columns(pairs: list[list[float]]) -> Lags:
+    return [queued for queued, _ in pairs], [running for _, running in pairs]
+
+
+def _rows(side: str, lags: Lags, peers: Mapping[str, Lags]) -> list[Result]:
+    """Four of a side: p50 and p99 of both parts; ours have targets, and the peers' figures."""
     rows = []
-    parts = ("on its queue", queued, LIMIT_QUEUED_MS), ("agent running", running, LIMIT_RUNNING_MS)
-    for until, samples, limit in parts:
-        for percentile, figure in (("p50", median(samples)), ("p99", p99(samples))):
-            is_bound = is_ours and percentile == "p99"
+    for part, (until, limit) in enumerate(PARTS):
+        for percentile, figure in (("p50", median), ("p99", p99)):
+            is_bound = bool(peers) and percentile == "p99"
             rows.append(
                 Result(
                     question=f"due instant until {until}, idle",
-                    case=f"{side}, {percentile} of {len(samples)}",
+                    case=f"{side}, {percentile} of {len(lags[part])}",
                     unit="ms",
-                    samples=[figure],
+                    samples=[figure(lags[part])],
+                    peers={name: figure(each[part]) for name, each in peers.items()},
                     targets=[at_most(limit)] if is_bound else [],
                 )
             )
