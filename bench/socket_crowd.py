@@ -27,21 +27,11 @@ class Member:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
         self.socket.sendall(HANDSHAKE)
+        self._is_greeted = False
         self._received = b""
 
-    def is_greeted(self) -> bool:
-        """Whether the server has taken the handshake; reads its answer."""
-        self._received += self.socket.recv(65_536)
-        head, found, rest = self._received.partition(b"\r\n\r\n")
-        if not found:
-            return False
-        assert b" 101 " in head, head
-        self._received = rest
-        self.socket.sendall(SUBSCRIBE)
-        return True
-
     def texts(self) -> list[bytes]:
-        """The messages that are there, pings answered.
+        """The messages that are there; pings are answered, and the handshake by subscribing.
 
         Raises:
             ConnectionError: The server has closed it.
@@ -49,13 +39,25 @@ class Member:
         data = self.socket.recv(65_536)
         if not data:
             raise ConnectionError
-        found, self._received = split_frames(self._received + data)
+        self._received += data
+        if not self._is_greeted:
+            self._greet()
+        if not self._is_greeted:
+            return []
+        found, self._received = split_frames(self._received)
         if any(opcode == CLOSE for opcode, _ in found):
             raise ConnectionError
         for opcode, payload in found:
             if opcode == PING:
                 self.socket.sendall(frame(payload, PONG))
         return [payload for opcode, payload in found if opcode == TEXT]
+
+    def _greet(self) -> None:
+        head, found, rest = self._received.partition(b"\r\n\r\n")
+        if found:
+            assert b" 101 " in head, head
+            self._is_greeted, self._received = True, rest
+            self.socket.sendall(SUBSCRIBE)
 
 
 class Crowd:
@@ -97,25 +99,19 @@ class Crowd:
         return waited
 
     def _join(self, count: int) -> None:
-        """Let some more in: handshake, then subscription, each answered."""
+        """Let some more in, until the subscription of each is answered."""
         newcomers = [Member(self._port) for _ in range(count)]
         for member in newcomers:
             self._members[member.socket.fileno()] = member
             self._poll.register(member.socket, select.EPOLLIN)
         answered: list[Member] = []
 
-        def greet(member: Member) -> None:
-            if member.is_greeted():
-                answered.append(member)
-
-        self._read(greet, lambda: len(answered) == count, PATIENCE_SECONDS)
-        answered.clear()
-
         def follow(member: Member) -> None:
             if any(b'"subscribed"' in text for text in member.texts()):
                 answered.append(member)
 
         self._read(follow, lambda: len(answered) == count, PATIENCE_SECONDS)
+        assert len(answered) == count, f"{count - len(answered)} got no answer"
 
     def _read(
         self, take: Callable[[Member], None], is_done: Callable[[], bool], seconds: float
