@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -104,6 +104,9 @@ class Lifeline:
 
     def _release_held(self, now: datetime) -> None:
         """Release whoever is held for something that is no longer there."""
+        with self._database.read() as db:
+            if not _is_any_held(db):
+                return  # as nearly always: others need not wait for this transaction to write
         outbox = Outbox()
         with self._database.begin() as db:
             outbox.jobs += assign_free_slots(db, now=now)
@@ -180,6 +183,11 @@ class _Lost:
     session_id: str
     attempt: int
     token: str
+
+
+def _is_any_held(db: Session) -> bool:
+    held = exists().where(AgentSession.finished_at.is_(None), AgentSession.hold_reason.is_not(None))
+    return bool(db.scalar(select(held)))
 
 
 def _schedules_with_held(db: Session) -> list[str | None]:

@@ -180,6 +180,7 @@ class EmbeddedServer:
             "save": '""',
             "maxmemory-policy": "noeviction",
             "loglevel": "warning",
+            "hz": 2,  # it looks after itself twice a second, not ten times: nothing here needs more
         }
         if self._port:
             options["requirepass"] = self._password

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 MAX_WAIT_SECONDS = 0.5
 """The longest sleep: a clock that was set, an emptied Redis or a stop is noticed after it."""
 
-BEAT = timedelta(seconds=1)
+BEAT = timedelta(seconds=2)
 MAX_BACKOFF_SECONDS = 2.0
 
 

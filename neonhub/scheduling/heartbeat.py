@@ -44,8 +44,6 @@ class Heartbeat:
             fault: Why it can't work at present; None: it can.
         """
         self._started_at = self._started_at or now
-        if not self._redis.exists(self._timers.key):
-            self._timers.register_birth()
         entry: dict[Any, Any] = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -54,13 +52,20 @@ class Heartbeat:
             "lastCheckMs": round(check_ms, 3),
             "fault": fault or "",
         }
-        forgotten = now.timestamp() - FORGET_SECONDS
+        if not self._write(entry, now):
+            self._redis.delete(self._timers.key)  # what was just written, which no birth bears
+            self._timers.register_birth()
+            self._write(entry, now)
+
+    def _write(self, entry: dict[Any, Any], now: datetime) -> bool:
+        """Write the entry in one round trip; whether it was there before."""
         pipeline = self._redis.pipeline(transaction=False)
+        pipeline.expire(self._timers.key, self._timers.entry_seconds)
         pipeline.hset(self._timers.key, mapping=entry)
         pipeline.zadd(keys.SCHEDULERS, {self._timers.name: now.timestamp()})
+        forgotten = now.timestamp() - FORGET_SECONDS
         pipeline.zremrangebyscore(keys.SCHEDULERS, "-inf", forgotten)
-        pipeline.execute()
-        self._timers.heartbeat()
+        return bool(pipeline.execute()[0])
 
     def end(self) -> None:
         """Say that the scheduler has ended in good order."""

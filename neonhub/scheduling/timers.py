@@ -61,6 +61,8 @@ class Timers(Scheduler):  # type: ignore[misc]  # rq-scheduler ships no types
             beat_seconds: Its entry goes 10 seconds after a beat that is so late.
         """
         super().__init__(connection=redis, name=name, interval=beat_seconds)
+        self.entry_seconds = beat_seconds + 10
+        """After so long without a beat its entry goes, as rq-scheduler has it."""
         self._redis = redis
         self._pubsub: PubSub | None = None
 
