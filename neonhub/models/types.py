@@ -1,8 +1,9 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -35,12 +36,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         instant = value.astimezone(UTC)
         return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Give back an aware instant in UTC."""
-        if value is None:
-            return None
-        instant: datetime = value
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None]:
+        """Give back an aware instant in UTC; one call a value, for they are many."""
+        read = self.impl_instance.result_processor(dialect, coltype)
+
+        def in_utc(value: Any) -> datetime | None:
+            if value is None:
+                return None
+            instant = cast(datetime, value if read is None else read(value))
+            if instant.tzinfo is None:
+                return instant.replace(tzinfo=UTC)
+            return instant.astimezone(UTC)
+
+        return in_utc
 
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:

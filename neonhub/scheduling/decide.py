@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Executable, func, select
 from sqlalchemy.orm import Session
 
+from neonhub.database import connection_of
 from neonhub.domain.decision import Decision, DueSchedule, decide
 from neonhub.domain.jitter import jitter_for
 from neonhub.domain.schedule import Recurrence
@@ -19,7 +21,7 @@ from neonhub.execution.holds import release_of_schedule
 from neonhub.execution.limits import queued
 from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession, Schedule
-from neonhub.models.given_rows import given_rows
+from neonhub.models.given_rows import GivenTable, given_rows
 from neonhub.redis.queues import Job
 from neonhub.scheduling.replacing import stop_replaced
 from neonhub.scheduling.tick_rows import NewSession, advance, insert_sessions
@@ -49,6 +51,31 @@ class _Active:
     catching_up: int = 0
 
 
+class _Row(NamedTuple):
+    """What decides the due ticks of a schedule, as it is in the database."""
+
+    id: str
+    agent_key: int
+    priority: str
+    cron_expression: str | None
+    interval_seconds: float | None
+    run_at: datetime | None
+    timezone: str
+    anchor_at: datetime | None
+    start_at: datetime | None
+    end_at: datetime | None
+    next_tick_at: datetime
+    next_run_at: datetime | None
+    jitter_seconds: int
+    overlap: str
+    catch_up: str
+    catch_up_window_seconds: int
+    max_runs: int | None
+    run_count: int
+    paused_at: datetime | None
+    skip_next: bool
+
+
 def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Decided:
     """Decide what is due of the schedules given; what was decided already stays as it is.
 
@@ -60,7 +87,7 @@ def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Dec
         now: Timezone-aware instant the decisions are made at.
     """
     decided = Decided()
-    due: list[Any] = []
+    due: list[_Row] = []
     for row in _lock(db, schedule_ids):
         decided.next_run_at[row.id] = row.next_run_at
         if row.next_run_at is not None and row.next_run_at <= now:
@@ -72,52 +99,39 @@ def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Dec
     return decided
 
 
-def _lock(db: Session, schedule_ids: Sequence[str]) -> Sequence[Any]:
-    ids = given_rows(db, {"id": (str, schedule_ids)}, "wanted")
-    return db.execute(
-        select(*_COLUMNS)
-        .where(Schedule.id.in_(select(ids.c.id)))
-        .order_by(Schedule.priority_rank, Schedule.id)
-        .with_for_update(of=Schedule)
-    ).all()
+def _lock(db: Session, schedule_ids: Sequence[str]) -> Sequence[_Row]:
+    connection, is_sqlite = connection_of(db)
+    wanted = _WANTED.values([(each,) for each in schedule_ids], is_sqlite=is_sqlite)
+    return [_Row(*row) for row in connection.execute(_select_locked(is_sqlite), wanted)]
 
 
-_COLUMNS = (
-    Schedule.id,
-    Schedule.agent_key,
-    Schedule.priority,
-    Schedule.cron_expression,
-    Schedule.interval_seconds,
-    Schedule.run_at,
-    Schedule.timezone,
-    Schedule.anchor_at,
-    Schedule.start_at,
-    Schedule.end_at,
-    Schedule.next_tick_at,
-    Schedule.next_run_at,
-    Schedule.jitter_seconds,
-    Schedule.overlap,
-    Schedule.catch_up,
-    Schedule.catch_up_window_seconds,
-    Schedule.max_runs,
-    Schedule.run_count,
-    Schedule.paused_at,
-    Schedule.skip_next,
-)
+_WANTED = GivenTable("wanted", id=str)
+
+
+@cache
+def _select_locked(is_sqlite: bool) -> Executable:
+    columns = Schedule.__table__.c
+    wanted = _WANTED.on(is_sqlite=is_sqlite)
+    return (
+        select(*(columns[name] for name in _Row._fields))
+        .where(columns.id.in_(select(wanted.c.id)))
+        .order_by(columns.priority_rank, columns.id)
+        .with_for_update(of=Schedule.__table__)
+    )
 
 
 def _decide_each(
-    db: Session, due: Sequence[Any], decided: Decided, now: datetime
+    db: Session, due: Sequence[_Row], decided: Decided, now: datetime
 ) -> dict[str, Decision]:
     fleet = get_fleet(db)
     active = _active(db, [row.id for row in due])
     waiting = Counter(queued(db, [row.agent_key for row in due]))
+    is_paused, max_queued, none = fleet.paused_at is not None, fleet.max_queued, _Active()
     decisions: dict[str, Decision] = {}
     for row in due:
         try:
-            room = max(0, fleet.max_queued - waiting[row.agent_key])
-            is_paused = fleet.paused_at is not None
-            schedule = _due_schedule(row, active.get(row.id, _Active()), is_paused, room)
+            room = max(0, max_queued - waiting[row.agent_key])
+            schedule = _due_schedule(row, active.get(row.id, none), is_paused, room)
             decision = decisions[row.id] = decide(schedule, now)
             waiting[row.agent_key] += decision.run_count - row.run_count
         except Exception as error:
@@ -148,7 +162,7 @@ def _active(db: Session, schedule_ids: Sequence[str]) -> dict[str, _Active]:
     }
 
 
-def _due_schedule(row: Any, active: _Active, is_paused: bool, room: int) -> DueSchedule:
+def _due_schedule(row: _Row, active: _Active, is_paused: bool, room: int) -> DueSchedule:
     return DueSchedule(
         id=row.id,
         recurrence=Recurrence(
@@ -162,8 +176,8 @@ def _due_schedule(row: Any, active: _Active, is_paused: bool, room: int) -> DueS
         ).jittered(jitter_for(row.id, row.jitter_seconds)),
         next_tick_at=row.next_tick_at,
         jitter_seconds=row.jitter_seconds,
-        overlap=Overlap(row.overlap),
-        catch_up=CatchUp(row.catch_up),
+        overlap=_OVERLAPS[row.overlap],
+        catch_up=_CATCH_UPS[row.catch_up],
         catch_up_window_seconds=row.catch_up_window_seconds,
         max_runs=row.max_runs,
         run_count=row.run_count,
@@ -176,9 +190,14 @@ def _due_schedule(row: Any, active: _Active, is_paused: bool, room: int) -> DueS
     )
 
 
+_OVERLAPS = {each.value: each for each in Overlap}
+_CATCH_UPS = {each.value: each for each in CatchUp}
+_QUEUES = {each.value: each.queue for each in Priority}
+
+
 def _write(
     db: Session,
-    due: Sequence[Any],
+    due: Sequence[_Row],
     decisions: Mapping[str, Decision],
     decided: Decided,
     now: datetime,
@@ -191,7 +210,7 @@ def _write(
         for tick in decision.rows
     ]
     inserted = insert_sessions(db, sessions, now=now)
-    queues = {row.id: Priority(row.priority).queue for row in due}
+    queues = {row.id: _QUEUES[row.priority] for row in due}
     for session in sessions:
         if session.id in inserted and session.tick.status is SessionStatus.QUEUED:
             decided.fired += 1

@@ -2,17 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import case, literal, null, select, text, update
+from sqlalchemy import (
+    Executable,
+    FromClause,
+    bindparam,
+    case,
+    literal_column,
+    null,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from neonhub.database import connection_of
 from neonhub.domain.decision import Decision, TickRow
 from neonhub.domain.states import SessionStatus, Trigger
 from neonhub.ids import new_id
 from neonhub.models import Agent, AgentSession, Fleet, Schedule
-from neonhub.models.given_rows import given_rows
+from neonhub.models.given_rows import GivenTable
 from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.models.types import UtcDateTime
 
@@ -47,95 +59,123 @@ def insert_sessions(
     Returns:
         The ids that were inserted.
     """
+    fresh = [session for session in sessions if session.tick[2:] == _FRESH]
+    others = [session for session in sessions if session.tick[2:] != _FRESH]
+    return _insert(db, fresh, (), trigger, now) | _insert(db, others, _OWN, trigger, now)
+
+
+_OWN = ("status", "reason", "hold_reason", "missed_count", "missed_from")
+"""What a session says of its tick, unless it is just to run: most are, and then it is not given."""
+
+_FRESH = TickRow(datetime.min, datetime.min, SessionStatus.QUEUED)[2:]
+
+
+def _insert(
+    db: Session,
+    sessions: Sequence[NewSession],
+    own: Sequence[str],
+    trigger: Trigger,
+    now: datetime,
+) -> set[str]:
     if not sessions:
         return set()
-    values = _values(db, sessions, trigger, now)
-    insert = sqlite.insert if _is_sqlite(db) else postgresql.insert
-    statement = (
+    given = _GIVEN_OTHERS if own else _GIVEN_FRESH
+    connection, is_sqlite = connection_of(db)
+    rows = [(each.id, each.schedule_id, *each.tick[: 2 + len(own)]) for each in sessions]
+    values = given.values(rows, is_sqlite=is_sqlite)
+    statement = _insert_statement(given, trigger, is_sqlite)
+    inserted = connection.scalars(statement, {**values, "now": now})
+    return set(inserted)
+
+
+_GIVEN = {"id": str, "schedule_id": str, "tick_at": datetime, "scheduled_for": datetime}
+_GIVEN_FRESH = GivenTable("fresh", **_GIVEN)
+_GIVEN_OTHERS = GivenTable(
+    "decided",
+    **_GIVEN,
+    status=str,
+    reason=str,
+    hold_reason=str,
+    missed_count=int,
+    missed_from=datetime,
+)
+
+
+@cache
+def _insert_statement(given: GivenTable, trigger: Trigger, is_sqlite: bool) -> Executable:
+    values = _values(given.on(is_sqlite=is_sqlite), trigger)
+    insert = sqlite.insert if is_sqlite else postgresql.insert
+    joined = Schedule.id == values["schedule_id"], Agent.key == Schedule.agent_key
+    return (
         insert(AgentSession)
-        .from_select(list(values), select(*values.values()).where(*_joined(values)))
+        .from_select(list(values), select(*values.values()).where(*joined))
         .on_conflict_do_nothing(
             index_elements=["schedule_id", "tick_at"],
             index_where=text(BACKFILLED if trigger is Trigger.BACKFILL else DECIDED),
         )
         .returning(AgentSession.id)
     )
-    return set(db.scalars(statement))
 
 
 def advance(db: Session, decisions: Mapping[str, Decision], *, fired: int) -> None:
     """Move schedules on to their next tick, and count what fired."""
-    given = given_rows(
-        db,
-        {
-            "id": (str, list(decisions)),
-            "next_tick_at": (datetime, [d.next_tick_at for d in decisions.values()]),
-            "next_run_at": (datetime, [d.next_run_at for d in decisions.values()]),
-            "run_count": (int, [d.run_count for d in decisions.values()]),
-            "skip_next": (int, [int(d.skip_next) for d in decisions.values()]),
-        },
-    )
-    moved = {
-        "next_tick_at": given.c.next_tick_at,
-        "next_run_at": given.c.next_run_at,
-        "run_count": given.c.run_count,
-        "skip_next": given.c.skip_next == 1,
-    }
-    _run(db, update(Schedule).where(Schedule.id == given.c.id).values(moved))
+    connection, is_sqlite = connection_of(db)
+    rows = [
+        (key, each.next_tick_at, each.next_run_at, each.run_count, int(each.skip_next))
+        for key, each in decisions.items()
+    ]
+    if rows:
+        connection.execute(_update_moved(is_sqlite), _MOVED.values(rows, is_sqlite=is_sqlite))
     if fired:
-        _run(db, update(Fleet).values(fired_total=Fleet.fired_total + fired))
+        connection.execute(update(Fleet).values(fired_total=Fleet.fired_total + fired))
 
 
-def _values(
-    db: Session, sessions: Sequence[NewSession], trigger: Trigger, now: datetime
-) -> dict[str, Any]:
-    """Each column of the new rows: given, from the schedule, or the same for all."""
-    ticks = [session.tick for session in sessions]
-    given = given_rows(
-        db,
-        {
-            "id": (str, [session.id for session in sessions]),
-            "schedule_id": (str, [session.schedule_id for session in sessions]),
-            "tick_at": (datetime, [tick.tick_at for tick in ticks]),
-            "scheduled_for": (datetime, [tick.scheduled_for for tick in ticks]),
-            "status": (str, [tick.status.value for tick in ticks]),
-            "reason": (str, [tick.reason for tick in ticks]),
-            "hold_reason": (str, [tick.hold_reason for tick in ticks]),
-            "missed_count": (int, [tick.missed_count for tick in ticks]),
-            "missed_from": (datetime, [tick.missed_from for tick in ticks]),
-        },
+_MOVED = GivenTable(
+    "moved", id=str, next_tick_at=datetime, next_run_at=datetime, run_count=int, skip_next=int
+)
+
+
+@cache
+def _update_moved(is_sqlite: bool) -> Executable:
+    moved = _MOVED.on(is_sqlite=is_sqlite)
+    return (
+        update(Schedule)
+        .where(Schedule.id == moved.c.id)
+        .values(
+            next_tick_at=moved.c.next_tick_at,
+            next_run_at=moved.c.next_run_at,
+            run_count=moved.c.run_count,
+            skip_next=moved.c.skip_next == 1,
+        )
     )
-    instant = literal(now, UtcDateTime())
-    is_queued = given.c.status == SessionStatus.QUEUED.value
-    is_pushed = is_queued & given.c.hold_reason.is_(None)
-    return {
+
+
+def _values(given: FromClause, trigger: Trigger) -> dict[str, Any]:
+    """Each column of the new rows: given, from the schedule, or the same for all."""
+    instant = bindparam("now", type_=UtcDateTime())
+    values: dict[str, Any] = {
+        "status": literal_column(f"'{SessionStatus.QUEUED.value}'"),
+        "finished_at": null(),
+        "pushes": literal_column("1"),
+        "pushed_at": instant,
         **{column.name: column for column in given.c},
         "agent_key": Schedule.agent_key,
         "agent_id": Agent.slug,
-        "trigger": literal(trigger.value),
+        "trigger": literal_column(f"'{trigger.value}'"),
         "priority": Schedule.priority,
         "priority_rank": Schedule.priority_rank,
         "input": Schedule.input,
         "max_retries": Schedule.max_retries,
         "timeout_seconds": Schedule.timeout_seconds,
-        "attempt": literal(1),
-        "failures": literal(0),
-        "losses": literal(0),
+        "attempt": literal_column("1"),
+        "failures": literal_column("0"),
+        "losses": literal_column("0"),
         "queued_at": instant,
-        "finished_at": case((is_queued, null()), else_=instant),
-        "pushes": case((is_pushed, 1), else_=0),
-        "pushed_at": case((is_pushed, instant), else_=null()),
     }
-
-
-def _joined(values: Mapping[str, Any]) -> tuple[Any, ...]:
-    return Schedule.id == values["schedule_id"], Agent.key == Schedule.agent_key
-
-
-def _run(db: Session, statement: Any) -> None:
-    db.execute(statement, execution_options={"synchronize_session": False})
-
-
-def _is_sqlite(db: Session) -> bool:
-    assert db.bind is not None
-    return db.bind.dialect.name == "sqlite"
+    if "status" in given.c:
+        is_queued = given.c.status == SessionStatus.QUEUED.value
+        is_pushed = is_queued & given.c.hold_reason.is_(None)
+        values["finished_at"] = case((is_queued, null()), else_=instant)
+        values["pushes"] = case((is_pushed, 1), else_=0)
+        values["pushed_at"] = case((is_pushed, instant), else_=null())
+    return values
