@@ -91,6 +91,10 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
+        # A firing of 2,000 changes some thousand pages, and the next one many of them again: they
+        # are kept until they are committed, and copied into the database once for several firings.
+        "cache_size = -8000",
+        "wal_autocheckpoint = 8000",
     ):
         driver.execute(f"PRAGMA {pragma}")
 
