@@ -65,6 +65,7 @@ class Timers(Scheduler):  # type: ignore[misc]  # rq-scheduler ships no types
         """After so long without a beat its entry goes, as rq-scheduler has it."""
         self._redis = redis
         self._pubsub: PubSub | None = None
+        self._claim = script(redis, "claim_timers")
 
     def add(self, member: str, at: datetime) -> None:
         """Set a timer, wherever it was before; wakes the schedulers if it is the nearest.
@@ -133,7 +134,7 @@ class Timers(Scheduler):  # type: ignore[misc]  # rq-scheduler ships no types
         until = now.timestamp() + visibility_seconds
         present, nearest, due = cast(
             list[Any],
-            script(self._redis, "claim_timers")(
+            self._claim(
                 keys=[keys.TIMERS, keys.MARKER],
                 args=[repr(now.timestamp()), repr(until), limit],
             ),
