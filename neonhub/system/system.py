@@ -9,17 +9,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
-
-from sqlalchemy.orm import configure_mappers
+from typing import TYPE_CHECKING, Protocol
 
 from neonhub.config import Settings, prepare_folders
-from neonhub.database import Database
 from neonhub.process import descendants, kill_all
 from neonhub.redis.embedded import EmbeddedServer
 from neonhub.startup import run_process
@@ -27,9 +24,10 @@ from neonhub.system.announcement import announcement
 from neonhub.system.listening import listen, lock_data_dir
 from neonhub.system.part import Part
 from neonhub.system.program import Process, fork_program, start_program
-from workers.pool import run_pool
-from workers.scheduler import run_scheduler
 from workers.web import gunicorn_command
+
+if TYPE_CHECKING:
+    from neonhub.system.forked import Role
 
 logger = logging.getLogger(__name__)
 
@@ -46,21 +44,6 @@ ENDING_SECONDS = 10.0
 
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SIGNALS = (*_END_SIGNALS, signal.SIGCHLD)
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A part that shares this process's memory, and runs alone as `python -m module`."""
-
-    name: str
-    module: str
-    main: Callable[[Settings], None]
-
-
-FORKED = (
-    Role("scheduler", "workers.scheduler", run_scheduler),
-    Role("pool", "workers.pool", run_pool),
-)
 
 
 class Closable(Protocol):
@@ -102,9 +85,7 @@ class System:
             stack.callback(self._end_server)
             self._start_server()
             stack.callback(self._end_parts, listeners)
-            _load_what_is_shared(self._settings)
-            listening = [listener.fileno() for listener in listeners]
-            self._parts = self._make_parts(listening, [lock.file, *listeners])
+            self._start_parts(listeners, [lock.file, *listeners])
             self._watch()
 
     def _listen(self, wait_seconds: float) -> list[socket.socket]:
@@ -128,9 +109,15 @@ class System:
             self._server = EmbeddedServer(self._settings.data_dir / "redis")
             self._redis_url = self._server.start()
 
-    def _make_parts(self, listening: Sequence[int], own: Sequence[Closable]) -> list[Part]:
+    def _start_parts(self, listeners: Sequence[socket.socket], own: Sequence[Closable]) -> None:
+        listening = [listener.fileno() for listener in listeners]
         web = Part("web", partial(self._start_web, listening))
-        return [web, *(Part(role.name, partial(self._fork, role, own)) for role in FORKED)]
+        self._parts = [web]
+        web.step(time.monotonic())
+        # Imported only now: this process loads them while the web process loads its own.
+        forked = import_module("neonhub.system.forked")
+        roles: Sequence[Role] = forked.load_what_is_shared(self._settings)
+        self._parts += [Part(role.name, partial(self._fork, role, own)) for role in roles]
 
     def _start_web(self, listening: Sequence[int]) -> Process:
         # A program of its own: gevent has to come before everything else. SIGTERM, so that
@@ -142,7 +129,7 @@ class System:
             pass_fds=listening,
         )
 
-    def _fork(self, role: Role, own: Sequence[Closable]) -> Process:
+    def _fork(self, role: "Role", own: Sequence[Closable]) -> Process:
         return fork_program(
             f"{sys.executable} -m {role.module}",
             partial(run_process, role.name, role.main),
@@ -232,9 +219,3 @@ class System:
     def _end_server(self) -> None:
         if self._server is not None:
             self._server.stop(timeout_seconds=1)
-
-
-def _load_what_is_shared(settings: Settings) -> None:
-    """Make now what each forked part would make for itself: then it is in memory once."""
-    Database(settings.database_url).close()  # loads dialect and driver; connects to nothing
-    configure_mappers()

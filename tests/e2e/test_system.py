@@ -218,7 +218,7 @@ def test_a_data_folder_in_use_is_one_line(shared: RunningSystem, tmp_path: Path)
 def test_a_wrong_setting_stops_the_start(tmp_path: Path, name: str, value: str) -> None:
     system = RunningSystem(tmp_path, env={name: value})
     system.start(wait=False)
-    wait_until(system.has_ended)
+    wait_until(system.has_ended, seconds=30)
     assert system.process is not None
     assert system.process.returncode != 0
     assert "Traceback" not in system.logged
