@@ -9,6 +9,7 @@ import signal
 import sys
 from typing import Any
 
+from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 
 from neonhub.observability.log_lines import line_formatter
@@ -47,8 +48,18 @@ class GunicornLogger(Logger):  # type: ignore[misc]
 logger_class = GunicornLogger
 
 
+def leave_out_halts(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Say nothing of a worker that refused to start just as gunicorn was asked to end.
+
+    Gunicorn raises that where nobody catches it; the worker has said why it refused.
+    """
+    if not isinstance(error, HaltServer):
+        sys.__excepthook__(kind, error, trace)
+
+
 def on_starting(server: Any) -> None:
     """Allow as many open files as the machine does."""
+    sys.excepthook = leave_out_halts
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
