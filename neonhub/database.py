@@ -1,16 +1,22 @@
 """Short transactions on SQLite or PostgreSQL."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, UpdateBase, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a SQLite writer waits for another one before it gives up."""
+
+IDLE_SECONDS = 1.0
+"""A connection to PostgreSQL that lay idle for longer is asked whether it still works."""
 
 
 class Database:
@@ -24,6 +30,13 @@ class Database:
             pool_size: Connections kept open; up to three times as many in a rush.
         """
         self.engine = _create_engine(url, pool_size)
+        # Each statement of PostgreSQL sees what is committed by then, in a transaction or not:
+        # without one, a reader is spared two round trips.
+        self._reader = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
         self._writer = self.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
 
     @property
@@ -39,9 +52,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only reads; on SQLite it waits for no writer."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        """Statements that only read; on SQLite all see the same, and wait for no writer."""
+        with Session(self._reader, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def read_rows(self) -> Iterator[Connection]:
+        """The same as `read` for rows instead of objects, at a third of the cost."""
+        with self._reader.connect() as connection:
+            yield connection
 
     def forget_connections(self) -> None:
         """Drop the pool in a forked child without closing the parent's sockets."""
@@ -77,9 +96,35 @@ def _create_engine(url: str, pool_size: int) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
-        url, pool_size=pool_size, max_overflow=2 * pool_size, pool_pre_ping=True, pool_timeout=5
-    )
+    engine = create_engine(url, pool_size=pool_size, max_overflow=2 * pool_size, pool_timeout=5)
+    event.listen(engine, "checkin", _note_idle)
+    event.listen(engine, "checkout", partial(_replace_dead, engine))
+    return engine
+
+
+def _note_idle(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+    entry.info["idle_since"] = time.monotonic()
+
+
+def _replace_dead(
+    engine: Engine, connection: DBAPIConnection, entry: ConnectionPoolEntry, _: object
+) -> None:
+    """Have the pool connect anew in place of a connection that the server has ended."""
+    since = entry.info.pop("idle_since", None)
+    if since is None:  # it is new
+        return
+    try:
+        _look_for_end(connection)
+        if time.monotonic() - since > IDLE_SECONDS:
+            engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
+
+
+def _look_for_end(connection: Any) -> None:
+    """Raise if the server has said good-bye and closed; asks it nothing, so it takes no time."""
+    connection.pgconn.consume_input()  # the good-bye
+    connection.pgconn.consume_input()  # the close
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
