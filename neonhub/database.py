@@ -58,7 +58,7 @@ class Database:
 
     @contextmanager
     def read_rows(self) -> Iterator[Connection]:
-        """The same as `read` for rows instead of objects, at a third of the cost."""
+        """The same as `read`, for rows instead of objects: without a session around them."""
         with self._reader.connect() as connection:
             yield connection
 

@@ -1,6 +1,7 @@
 """Sessions in the form that is sent."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 from neonhub.execution.endings import duration_ms
@@ -29,11 +30,12 @@ _SAME = (
     "missed_count",
     "missed_from",
 )
+_values = attrgetter(*_SAME)
 
 
 def session_view(session: AgentSession) -> dict[str, Any]:
     """One session, with what follows from its columns."""
-    view = {name: getattr(session, name) for name in _SAME}
+    view = dict(zip(_SAME, _values(session), strict=True))
     view["max_attempts"] = max(session.max_attempts, session.attempt)
     view["duration_ms"] = duration_ms(session)
     view["progress_message"] = session.progress_message

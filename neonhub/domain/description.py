@@ -1,6 +1,7 @@
 """A schedule in words."""
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from cron_descriptor import CasingTypeEnum, Options, get_description
 
@@ -21,6 +22,7 @@ def describe(rec: Recurrence) -> str:
     return f"Once at {at}"
 
 
+@lru_cache(maxsize=1024)  # read again and again, and slow to make
 def _cron_words(expression: str) -> str:
     options = Options()
     options.use_24hour_time_format = True

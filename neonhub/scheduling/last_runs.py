@@ -38,8 +38,8 @@ def last_runs(database: Database, schedule_ids: Collection[str]) -> dict[str, La
     """The last run of each schedule; those that never ran are missing."""
     if not schedule_ids:
         return {}
-    with database.read() as db:
-        rows = db.execute(_LAST_RUNS, {"ids": list(schedule_ids)}).all()
+    with database.read_rows() as connection:
+        rows = connection.execute(_LAST_RUNS, {"ids": list(schedule_ids)}).all()
     return {
         str(schedule_id): LastRun(started_at, SessionStatus(status))
         for schedule_id, started_at, status in rows

@@ -8,7 +8,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from neonhub.clock import Clock, utcnow
 from neonhub.database import Database
@@ -163,9 +163,10 @@ class ScheduleManager:
             ScheduleNotFound: It has no schedule of this name.
         """
         with self._database.read() as db:
-            schedule = _named(db, find_agent(db, agent_id), name)
-        if schedule is None:
-            raise ScheduleNotFound(f"Agent {agent_id!r} has no schedule {name!r}.")
+            schedule = db.scalars(_OF_AGENT, {"slug": agent_id, "name": name}).one_or_none()
+            if schedule is None:
+                find_agent(db, agent_id)
+                raise ScheduleNotFound(f"Agent {agent_id!r} has no schedule {name!r}.")
         return schedule
 
     def get_agent_schedules(self, agent_id: str) -> list[Schedule]:
@@ -273,6 +274,13 @@ _NAMED = live_schedules(
     select(Schedule).where(
         Schedule.agent_key == bindparam("agent_key"), Schedule.name == bindparam("name")
     )
+)
+_OF_AGENT = live_schedules(
+    select(Schedule)
+    .join(Schedule.agent)
+    .options(contains_eager(Schedule.agent))
+    .where(Agent.slug == bindparam("slug"), Agent.deleted_at.is_(None))
+    .where(Schedule.name == bindparam("name"))
 )
 
 

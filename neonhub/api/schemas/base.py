@@ -1,7 +1,8 @@
 """What all schemas share: camelCase names, strict types, instants with a zone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Self
 
 from marshmallow import RAISE, Schema, ValidationError, fields
@@ -34,12 +35,50 @@ class CamelSchema(Schema):
         """Name the field as clients write it."""
         field_obj.data_key = camel_case(field_obj.data_key or field_name)
 
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        """Write what a view gives; no schema of ours has hooks, or defaults of an answer.
+
+        marshmallow's own way asks for those at each field of each row.
+        """
+        if self.many if many is None else many:
+            return [self._written(each) for each in obj]
+        return self._written(obj)
+
+    def _written(self, obj: Any) -> dict[str, Any]:
+        found = obj if isinstance(obj, dict) else _Attributes(obj)
+        return {
+            key: write(found[name], name, obj)
+            for name, key, write in self._writers
+            if name in found
+        }
+
+    @cached_property
+    def _writers(self) -> list[tuple[str, str, Callable[..., Any]]]:
+        """Of each field: where its value is found, what clients call it, and how it is written."""
+        return [
+            (field.attribute or name, field.data_key or name, field._serialize)
+            for name, field in self.dump_fields.items()
+        ]
+
     def __deepcopy__(self, _: dict[int, Any]) -> Self:
         """Itself: it never changes, and flask-smorest copies what a view says at each decorator.
 
         The copies took 6 MB and half a second of each start.
         """
         return self
+
+
+class _Attributes:
+    """What an object has, as a mapping of its names."""
+
+    def __init__(self, obj: Any) -> None:
+        self._obj = obj
+
+    def __contains__(self, name: str) -> bool:
+        return hasattr(self._obj, name)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self._obj, name)
 
 
 class NoFields(CamelSchema):
