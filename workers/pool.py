@@ -18,7 +18,7 @@ from neonhub.execution.agent_traces import Recycling
 from neonhub.execution.keeper import Keeper
 from neonhub.redis.connect import connect
 from neonhub.startup import prepare_database, run_process, wait_for_redis
-from workers.intake import Intake
+from workers.intake import Call, Intake
 from workers.pool_worker import PoolWorker
 
 logger = logging.getLogger(__name__)
@@ -78,15 +78,25 @@ class Pool:
 
     def step(self) -> None:
         """Wait for what comes next, look after what runs, take what there is to do and begin it."""
-        is_idle = self._intake.is_waiting or not self._keeper.free
-        told = self._keeper.wait(WAIT_SECONDS if is_idle else self._intake.rest_seconds)
+        told = self._keeper.wait(self._seconds_to_wait())
         if self._signals in told:
             os.read(self._signals, 4096)
         if self._intake in told:
             self._intake.notice()
         self._keeper.attend(told)
-        self._keeper.turn([] if self._is_ending else self._intake.take(self._keeper.free))
+        self._keeper.turn(self._next_jobs())
         self._tell()
+
+    def _seconds_to_wait(self) -> float:
+        """No time if there may be a job that nothing else tells of."""
+        has_to_ask = self._keeper.free and not self._intake.is_waiting and not self._is_ending
+        return self._intake.rest_seconds if has_to_ask else WAIT_SECONDS
+
+    def _next_jobs(self) -> list[Call]:
+        if self._is_ending:
+            self._intake.close()
+            return []
+        return self._intake.take(self._keeper.free)
 
     def _try_to_step(self) -> None:
         """One step; what it fails at is left to the lifeline, and the others go on."""
