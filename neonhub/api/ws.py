@@ -1,6 +1,7 @@
 """The WebSocket `/ws`: what happens, as it happens."""
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from neonhub.events.frames import text_frame
 
 PATH = "/ws"
 MAX_MESSAGE_BYTES = 64 * 1024
+logger = logging.getLogger(__name__)
+
 PING_SECONDS = 25
 SEND_BUFFER_BYTES = 128 * 1024
 """Of the kernel for each client, which doubles it; without it 4 MB would wait for a slow one."""
@@ -149,7 +152,8 @@ class Client:
             self._obey(_parse(message))
         except BadMessage as error:
             self._subscriber.say(_encode(event="error", message=str(error)))
-        except RedisError:
+        except RedisError as error:
+            logger.warning("A client could not subscribe: %s", error)
             self._fanout.mute(self._subscriber)
             sentence = "Redis is away; subscribe again in a few seconds."
             self._subscriber.say(_encode(event="error", message=sentence))

@@ -9,18 +9,27 @@ from redis.retry import Retry
 CONNECT_TIMEOUT_SECONDS = 2.0
 REPLY_TIMEOUT_SECONDS = 5.0
 HEALTH_CHECK_SECONDS = 30
+MAX_CONNECTIONS = 50
 RETRIES = 1
 
 
 def connect(url: str, **options: Any) -> redis.Redis:
     """Open a pool for commands that answer at once; connects with the first command.
 
+    Who finds all its connections taken, such as many clients that subscribe at once, waits for one.
+
     Args:
         url: `redis://`, `rediss://` or `unix://`.
         options: Anything `redis.Redis.from_url` takes, over the defaults here.
     """
     defaults: dict[str, Any] = {"socket_timeout": REPLY_TIMEOUT_SECONDS}
-    return redis.Redis.from_url(url, **(_common(url) | defaults | options))
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        **(_common(url) | defaults | options),
+        max_connections=MAX_CONNECTIONS,
+        timeout=REPLY_TIMEOUT_SECONDS,
+    )
+    return redis.Redis.from_pool(pool)
 
 
 def connect_blocking(url: str, **options: Any) -> redis.Redis:
