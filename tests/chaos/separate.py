@@ -25,7 +25,7 @@ EACH = 2
 WORKERS = 3
 """Of each pool."""
 
-READY_SECONDS = 30
+READY_SECONDS = 90
 END_SECONDS = 15
 """What the operations document says that a process may take."""
 
