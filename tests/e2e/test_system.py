@@ -130,7 +130,10 @@ def test_a_killed_system_starts_again_at_once(system: RunningSystem) -> None:
 @pytest.mark.parametrize("module", ["workers.scheduler", "workers.pool", "gunicorn", "valkey"])
 def test_a_part_that_dies_comes_back(shared: RunningSystem, module: str) -> None:
     deaths = shared.logged.count("starts again") + shared.logged.count("SIGKILL")
-    part(shared, module).kill()
+    dying = part(shared, module)
+    below = dying.children(recursive=True)
+    dying.kill()
+    wait_until(lambda: all_gone(below))  # a web worker answers until it has ended
     wait_until(
         lambda: shared.logged.count("starts again") + shared.logged.count("SIGKILL") > deaths
     )
