@@ -38,7 +38,7 @@ Question = Callable[[Services], list[Result]]
 def main() -> None:
     """Run the benchmark as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, in under 3 minutes")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes")
     known = sorted(_questions(quick=True))
     parser.add_argument("name", nargs="*", help=f"the questions asked: {', '.join(known)}; or all")
     arguments = parser.parse_args()
