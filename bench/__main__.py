@@ -1,9 +1,10 @@
-"""Asks questions, prints a table and keeps the samples: `python -m bench [--quick] [NAME …]`."""
+"""Asks questions, prints and keeps each one's answer: `python -m bench [--quick] [NAME …]`."""
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -47,10 +48,12 @@ def main() -> None:
     questions = _questions(arguments.quick)
     asked = {name: questions[name] for name in arguments.name or questions}
     with start_services() as services:
-        machine = describe(*versions(services))
-        results = list(_ask(asked, services))
-    print(f"\n{table(results)}\n\n{shortfalls(results)}\n\n{machine_list(machine)}")
-    print(f"\nEvery sample: {_write(results, machine, arguments.quick)}")
+        kept = _Kept(describe(*versions(services)), arguments.quick)
+        print(machine_list(kept.machine))
+        for number, (name, question) in enumerate(asked.items(), 1):
+            print(f"\nQuestion {number} of {len(asked)}, {name} …", file=sys.stderr, flush=True)
+            kept.add(name, question(services))
+    print(f"\n{shortfalls(kept.results)}\n\nEvery sample: {kept.shown_path}")
 
 
 def _questions(quick: bool) -> dict[str, Question]:
@@ -77,21 +80,43 @@ def _questions(quick: bool) -> dict[str, Question]:
     }
 
 
-def _ask(questions: Mapping[str, Question], services: Services) -> Iterator[Result]:
-    for number, (name, question) in enumerate(questions.items(), 1):
-        print(f"Question {number} of {len(questions)}, {name} …", file=sys.stderr, flush=True)
-        yield from question(services)
+class _Kept:
+    """What is known so far, printed and written question by question: a run may be cut short."""
 
+    def __init__(self, machine: Mapping[str, str], quick: bool) -> None:
+        self.machine = machine
+        self.results: list[Result] = []
+        self._quick = quick
+        self._began = utcnow()
+        self._seconds: dict[str, float] = {}
+        self._asked_at = time.perf_counter()
+        self._path = RESULTS / f"{self._began:%Y%m%dT%H%M%SZ}.json"
 
-def _write(results: Sequence[Result], machine: Mapping[str, str], quick: bool) -> Path:
-    RESULTS.mkdir(exist_ok=True)
-    now = utcnow()
-    path = RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"
-    kept = {"at": now.isoformat(), "quick": quick, "machine": machine}
-    rows = [result.as_json() for result in results]
-    path.write_text(json.dumps(kept | {"results": rows}, indent=2) + "\n")
-    plot.draw(path, path.with_suffix(".svg"))
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    @property
+    def shown_path(self) -> Path:
+        """The file, as a person in this folder would name it."""
+        here = Path.cwd()
+        return self._path.relative_to(here) if self._path.is_relative_to(here) else self._path
+
+    def add(self, name: str, results: Sequence[Result]) -> None:
+        """The answer to one question."""
+        self._seconds[name] = time.perf_counter() - self._asked_at
+        print(f"{table(results)}\n({name}: {self._seconds[name]:.0f} s)", flush=True)
+        self.results += results
+        self._write()
+        self._asked_at = time.perf_counter()
+
+    def _write(self) -> None:
+        kept = {
+            "at": self._began.isoformat(),
+            "quick": self._quick,
+            "machine": self.machine,
+            "seconds": self._seconds,
+            "results": [result.as_json() for result in self.results],
+        }
+        RESULTS.mkdir(exist_ok=True)
+        self._path.write_text(json.dumps(kept, indent=2) + "\n")
+        plot.draw(self._path, self._path.with_suffix(".svg"))
 
 
 if __name__ == "__main__":
