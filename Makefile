@@ -10,7 +10,6 @@ PEERS := .venv-peers
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-PYTEST := $(BIN)/coverage run -m pytest
 PARALLEL := -n auto --dist loadfile
 MIN_COVERAGE := 90
 SEEDS := 5
@@ -32,9 +31,13 @@ run: $(VENV)/.installed ## Install what it needs and start the whole system
 install: $(VENV)/.installed-dev ## Install what developing needs into .venv
 
 .PHONY: test
-test: $(VENV)/.installed-dev browser ## Run every test, on both databases, and check the coverage
+test: $(VENV)/.installed-dev browser ## Run every test, on both databases
+	$(BIN)/pytest -m "not deep" $(PARALLEL)
+
+.PHONY: coverage
+coverage: $(VENV)/.installed-dev browser ## Run the same tests, half as fast, and check the coverage
 	@$(BIN)/coverage erase
-	$(PYTEST) -m "not deep" $(PARALLEL)
+	$(BIN)/coverage run -m pytest -m "not deep" $(PARALLEL)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(MIN_COVERAGE)
 

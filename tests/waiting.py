@@ -6,7 +6,7 @@ from collections.abc import Callable
 POLL_SECONDS = 0.01
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], object], *, seconds: float = 30) -> None:
     """Return once something holds.
 
     Args:

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -29,7 +29,8 @@ class Workers:
     def signal(self, signum: int) -> None:
         """Send a signal to each process."""
         for process in self.tree():
-            process.send_signal(signum)
+            with suppress(psutil.NoSuchProcess):  # a fork for one job, which is done
+                process.send_signal(signum)
 
     def end(self) -> None:
         """Ask them to end, and kill those that don't."""

@@ -15,7 +15,7 @@ from tests.e2e.running import RunningSystem
 from tests.services import start_postgres
 from tests.waiting import wait_until
 
-RECOVERY_SECONDS = 30
+RECOVERY_SECONDS = 60
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def postgres_folder() -> Iterator[Path]:
 
 def status(system: RunningSystem, path: str) -> int:
     """What a path answers with; 0 while nothing answers."""
-    with suppress(requests.ConnectionError):
+    with suppress(requests.ConnectionError, requests.Timeout):
         return system.get(path).status_code
     return 0
 

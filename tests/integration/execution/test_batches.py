@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 from redis import Redis
 from sqlalchemy import select
@@ -36,8 +37,10 @@ def returned(claims: Sequence[Claim]) -> list[Ended]:
     return [Ended(each, Outcome(AttemptEnd.RETURNED, result={"n": 1})) for each in claims]
 
 
-def many(database: Database, agent: Agent, count: int) -> list[AgentSession]:
-    return [add_session(database, agent) for _ in range(count)]
+def many(database: Database, agent: Agent, count: int, **values: Any) -> list[AgentSession]:
+    sessions = [add_session(database, agent, **values) for _ in range(count)]
+    # Alike in all else, they are taken by their ids, which of one millisecond are in no order.
+    return sorted(sessions, key=lambda session: session.id)
 
 
 def test_two_workers_who_want_the_same_sessions_get_each_once(
@@ -124,7 +127,7 @@ def test_a_batch_releases_as_many_as_it_frees_slots(database: Database) -> None:
     add_fleet(database, max_concurrent=2)
     agent = add_agent(database)
     claims = start(database, many(database, agent, 2))
-    held = [add_session(database, agent, hold_reason=HoldReason.SLOT) for _ in range(3)]
+    held = many(database, agent, 3, hold_reason=HoldReason.SLOT)
     _, outbox = finish_all(database, returned(claims), now=LATER)
     assert [job.session_id for job in outbox.jobs] == [held[0].id, held[1].id]
     assert reload(database, held[2]).hold_reason == HoldReason.SLOT

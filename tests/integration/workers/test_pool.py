@@ -143,7 +143,7 @@ def test_agents_that_cannot_start_put_the_pool_in_error(
     (session,) = queues.push("noop")
     Heartbeat(queues.redis, Timers(queues.redis)).beat(utcnow(), 0.0)
     with running_pool(queues.database, redis_url, prepare=prepare):
-        wait_until(lambda: "cannot be started" in (reason(queues) or ""))
+        wait_until(lambda: "cannot be started" in (reason(queues) or ""), seconds=60)
         told = reason(queues)
         assert told is not None and "status 7" in told
         assert attempts(queues.database) == starts.FAILURES
@@ -151,7 +151,7 @@ def test_agents_that_cannot_start_put_the_pool_in_error(
         assert (waiting.status, waiting.failures) == (SessionStatus.QUEUED, 0)
         mended.touch()
         queues.wait_for([session], SessionStatus.COMPLETED)
-        wait_until(lambda: "cannot be started" not in (reason(queues) or ""))
+        wait_until(lambda: "cannot be started" not in (reason(queues) or ""), seconds=60)
 
 
 def test_a_session_whose_job_was_lost_with_its_pool_runs_in_the_next(
