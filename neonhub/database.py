@@ -4,16 +4,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from sqlite3 import SQLITE_BUSY
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, UpdateBase, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a SQLite writer waits for another one before it gives up."""
+
+LOCK_POLL_SECONDS = 0.001
+"""How often a greenlet that waits for SQLite's lock tries again."""
 
 IDLE_SECONDS = 1.0
 """A connection to PostgreSQL that lay idle for longer is asked whether it still works."""
@@ -22,14 +26,16 @@ IDLE_SECONDS = 1.0
 class Database:
     """The store that decides; what is not committed has not happened."""
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(self, url: str, *, pool_size: int = 5, greenlets: bool = False) -> None:
         """Prepare the engine; nothing connects before the first transaction.
 
         Args:
             url: A SQLAlchemy URL, `sqlite:///…` or `postgresql+psycopg://…`.
             pool_size: Connections kept open; up to three times as many in a rush.
+            greenlets: Whether those who use it share one thread, where a SQLite writer that waits
+                for another process must let the others go on.
         """
-        self.engine = _create_engine(url, pool_size)
+        self.engine = _create_engine(url, pool_size, greenlets)
         # Each statement of PostgreSQL sees what is committed by then, in a transaction or not:
         # without one, a reader is spared two round trips.
         self._reader = (
@@ -90,11 +96,11 @@ def connection_of(db: Session) -> tuple[Connection, bool]:
     return connection, connection.dialect.name == "sqlite"
 
 
-def _create_engine(url: str, pool_size: int) -> Engine:
+def _create_engine(url: str, pool_size: int, greenlets: bool) -> Engine:
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "begin", _begin_yielding if greenlets else _begin_sqlite)
         return engine
     engine = create_engine(url, pool_size=pool_size, max_overflow=2 * pool_size, pool_timeout=5)
     event.listen(engine, "checkin", _note_idle)
@@ -146,3 +152,34 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+
+def _begin_yielding(connection: Connection) -> None:
+    """Begin; wait for the lock in Python's sleep, during which the other greenlets go on.
+
+    SQLite's own wait sleeps inside the driver, longer each time: next to a scheduler that hardly
+    pauses it held up all requests for half a second.
+    """
+    if "sqlite_begin" not in connection.get_execution_options():  # a reader waits for no lock
+        _begin_sqlite(connection)
+        return
+    driver: Any = connection.connection.dbapi_connection
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while not _has_begun(connection, deadline):
+            time.sleep(LOCK_POLL_SECONDS)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def _has_begun(connection: Connection, deadline: float) -> bool:
+    """Try once; False if another writer has the lock and there is time left."""
+    try:
+        _begin_sqlite(connection)
+    except OperationalError as error:
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        if code != SQLITE_BUSY or time.monotonic() >= deadline:
+            raise
+        return False
+    return True

@@ -18,7 +18,7 @@ def wired_app(settings: Settings) -> Flask:
     Raises:
         ConfigError: REDIS_URL is unset, or a module of agents cannot be imported.
     """
-    database = Database(settings.database_url, pool_size=DATABASE_CONNECTIONS)
+    database = Database(settings.database_url, pool_size=DATABASE_CONNECTIONS, greenlets=True)
     app = create_app(settings, database, connect(require_redis_url(settings)))
     if settings.prometheus_port is not None:
         app.wsgi_app = MetricsPort(app.wsgi_app, settings.prometheus_port)  # type: ignore[method-assign]
