@@ -26,7 +26,9 @@ IDLE_SECONDS = 1.0
 class Database:
     """The store that decides; what is not committed has not happened."""
 
-    def __init__(self, url: str, *, pool_size: int = 5, greenlets: bool = False) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 5, greenlets: bool = False, by_key: bool = False
+    ) -> None:
         """Prepare the engine; nothing connects before the first transaction.
 
         Args:
@@ -34,8 +36,11 @@ class Database:
             pool_size: Connections kept open; up to three times as many in a rush.
             greenlets: Whether those who use it share one thread, where a SQLite writer that waits
                 for another process must let the others go on.
+            by_key: Whether all statements concern few rows, to be found by their keys.
         """
         self.engine = _create_engine(url, pool_size, greenlets)
+        if by_key and not self.is_sqlite:
+            event.listen(self.engine, "connect", _find_by_key)
         # Each statement of PostgreSQL sees what is committed by then, in a transaction or not:
         # without one, a reader is spared two round trips.
         self._reader = (
@@ -125,6 +130,18 @@ def _replace_dead(
             engine.dialect.do_ping(connection)
     except engine.dialect.loaded_dbapi.Error as error:
         raise InvalidatePoolError from error
+
+
+def _find_by_key(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Have PostgreSQL use indexes even for a small table.
+
+    It keeps the plan of a statement that is run often: one made while the table was small would
+    go on to read all of it.
+    """
+    driver: Any = connection
+    for way in ("seqscan", "hashjoin", "mergejoin"):
+        driver.execute(f"SET enable_{way} = off")
+    driver.commit()
 
 
 def _look_for_end(connection: Any) -> None:

@@ -140,7 +140,7 @@ def run_pool(settings: Settings) -> None:
     """
     redis = connect(require_redis_url(settings))
     agents = AgentManager(settings.agent_modules)
-    database = Database(settings.database_url, pool_size=1)
+    database = Database(settings.database_url, pool_size=1, by_key=True)
     prepare_database(database)
     wait_for_redis(redis)
     gc.collect()

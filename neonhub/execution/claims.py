@@ -166,7 +166,8 @@ def _locked(is_sqlite: bool) -> Executable:
         select(*_COLUMNS)
         .select_from(wanted)
         .join(AgentSession, AgentSession.id == wanted.c.session_id)
-        .join(Agent, Agent.key == AgentSession.agent_key)
+        # There is one; an inner join might begin with it, and read all sessions it ever had.
+        .outerjoin(Agent, Agent.key == AgentSession.agent_key)
         .outerjoin(Slot, Slot.session_id == AgentSession.id)
         .outerjoin(Fleet, true())
         .order_by(AgentSession.id)  # so that of two who want the same ones, none waits for ever

@@ -185,7 +185,8 @@ def _standings(is_sqlite: bool) -> Executable:
         select(*_COLUMNS)
         .select_from(ending)
         .join(AgentSession, AgentSession.id == ending.c.session_id)
-        .join(Agent, Agent.key == AgentSession.agent_key)
+        # There is one; an inner join might begin with it, and read all sessions it ever had.
+        .outerjoin(Agent, Agent.key == AgentSession.agent_key)
         .outerjoin(Fleet, true())
         .order_by(AgentSession.id)  # so that of two who end the same ones, none waits for ever
         .with_for_update(of=AgentSession)

@@ -75,6 +75,19 @@ def test_a_reader_begins_no_transaction_and_a_writer_after_it_does(postgres: Dat
         assert _is_in_transaction(db.connection().connection.dbapi_connection) is True
 
 
+@pytest.mark.parametrize(("by_key", "way"), [(False, "Seq Scan"), (True, "Index Scan")])
+def test_who_wants_rows_by_key_gets_no_plan_that_reads_a_whole_table(
+    postgres_url: str, by_key: bool, way: str
+) -> None:
+    database = Database(postgres_url, by_key=by_key)
+    with database.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        connection.rollback()  # which takes back what a transaction has set
+        small_table = text("EXPLAIN SELECT * FROM pg_am WHERE oid = 2")
+        assert str(connection.scalars(small_table).first()).startswith(way)
+    database.close()
+
+
 def _backend(database: Database) -> int:
     with database.read() as db:
         return int(db.execute(text("SELECT pg_backend_pid()")).scalar_one())
