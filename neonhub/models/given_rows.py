@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
-from neonhub.models.types import UtcDateTime
+from neonhub.models.types import UtcDateTime, text_of_instant
 
 Values = Mapping[str, tuple[type, Sequence[Any]]]
 """Column name → (str, int or datetime) and its values; all of the same length."""
@@ -119,9 +119,10 @@ def _json_of(columns: Iterable[tuple[type, Sequence[Any]]]) -> str:
     return json.dumps(list(zip(*texts, strict=True)))
 
 
-def _array_of(kind: type, values: Iterable[Any]) -> str:
+def _array_of(kind: type, values: Sequence[Any]) -> str:
     """PostgreSQL's text of an array: the driver takes several times as long to write it."""
-    return "{" + ",".join(map(_ITEM[kind], values)) + "}"
+    texts = _each_once(_instant, values) if kind is datetime else map(_ITEM[kind], values)
+    return "{" + ",".join(texts) + "}"
 
 
 _SQLITE: dict[type, TypeEngine[Any]] = {
@@ -133,12 +134,15 @@ _SQLITE: dict[type, TypeEngine[Any]] = {
 }
 
 
-def _sqlite_instants(values: Iterable[datetime | None]) -> list[str | None]:
+def _sqlite_instants(values: Sequence[datetime | None]) -> list[str | None]:
     """Instants in the form SQLite stores."""
-    return [
-        None if value is None else value.astimezone(UTC).isoformat(" ", "microseconds")[:-6]
-        for value in values
-    ]
+    return _each_once(lambda value: value and text_of_instant(value), values)
+
+
+def _each_once(write: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    """What is written for each value; rows of one batch share many, and each is written once."""
+    written = {value: write(value) for value in set(values)}
+    return [written[value] for value in values]
 
 
 def _sqlite_json(values: Iterable[Any]) -> list[str | None]:
@@ -178,6 +182,5 @@ _ITEM: dict[type, Callable[[Any], str]] = {
     str: _quoted,
     int: _number,
     float: _number,
-    datetime: _instant,
     dict: _json,
 }

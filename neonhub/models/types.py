@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -40,17 +40,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         self, dialect: Dialect, coltype: object
     ) -> Callable[[Any], datetime | None]:
         """Give back an aware instant in UTC; one call a value, for they are many."""
-        read = self.impl_instance.result_processor(dialect, coltype)
+        return instant_of_text if dialect.name == "sqlite" else _in_utc
 
-        def in_utc(value: Any) -> datetime | None:
-            if value is None:
-                return None
-            instant = cast(datetime, value if read is None else read(value))
-            if instant.tzinfo is None:
-                return instant.replace(tzinfo=UTC)
-            return instant.astimezone(UTC)
 
-        return in_utc
+def instant_of_text(text: str | None) -> datetime | None:
+    """The instant that SQLite stores as this text, aware and in UTC."""
+    return None if text is None else datetime.fromisoformat(f"{text}+00:00")
+
+
+def text_of_instant(instant: datetime) -> str:
+    """The text SQLite stores an instant as, `2026-05-04 12:00:00.000000`: it sorts by time."""
+    return instant.astimezone(UTC).isoformat(" ", "microseconds")[:-6]
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
 
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:

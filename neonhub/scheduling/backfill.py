@@ -24,7 +24,7 @@ from neonhub.models.finding import find_schedule, read_pruned_until
 from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.redis.counters import EndedSession
 from neonhub.scheduling.schedule_body import recurrence_of
-from neonhub.scheduling.tick_rows import NewSession, insert_sessions
+from neonhub.scheduling.tick_rows import insert_sessions, new_sessions
 
 MAX_TICKS = 10_000
 BATCH = 500
@@ -80,7 +80,7 @@ def backfill(
     with database.begin() as db:
         schedule = find_schedule(db, schedule_id, lock=True)
         rows = _rows(db, schedule, since, until, now)
-        sessions = [NewSession.of(schedule.id, row) for row in rows]
+        sessions = new_sessions([(schedule.id, row) for row in rows])
         inserted = insert_sessions(db, sessions, now=now, trigger=Trigger.BACKFILL)
         outbox.jobs += release_of_schedule(db, schedule.id, now=now)
         made = _read(db, schedule.id, inserted)

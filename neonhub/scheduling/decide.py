@@ -24,7 +24,7 @@ from neonhub.models import AgentSession, Schedule
 from neonhub.models.given_rows import GivenTable, given_rows
 from neonhub.redis.queues import Job
 from neonhub.scheduling.replacing import stop_replaced
-from neonhub.scheduling.tick_rows import NewSession, advance, insert_sessions
+from neonhub.scheduling.tick_rows import advance, insert_sessions, new_sessions
 
 logger = logging.getLogger(__name__)
 
@@ -204,11 +204,8 @@ def _write(
 ) -> None:
     replacing = [key for key, decision in decisions.items() if decision.replace]
     stop_replaced(db, replacing, decided.outbox, now=now)
-    sessions = [
-        NewSession.of(schedule_id, tick)
-        for schedule_id, decision in decisions.items()
-        for tick in decision.rows
-    ]
+    ticks = [(key, tick) for key, decision in decisions.items() for tick in decision.rows]
+    sessions = new_sessions(ticks)
     inserted = insert_sessions(db, sessions, now=now)
     queues = {row.id: _QUEUES[row.priority] for row in due}
     for session in sessions:

@@ -22,9 +22,9 @@ from sqlalchemy.orm import Session
 from neonhub.database import connection_of
 from neonhub.domain.decision import Decision, TickRow
 from neonhub.domain.states import SessionStatus, Trigger
-from neonhub.ids import new_id
+from neonhub.ids import new_ids
 from neonhub.models import Agent, AgentSession, Fleet, Schedule
-from neonhub.models.given_rows import GivenTable
+from neonhub.models.given_rows import GivenTable, given_rows
 from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.models.types import UtcDateTime
 
@@ -36,10 +36,10 @@ class NewSession(NamedTuple):
     schedule_id: str
     tick: TickRow
 
-    @classmethod
-    def of(cls, schedule_id: str, tick: TickRow) -> "NewSession":
-        """A session with a fresh id."""
-        return cls(new_id(), schedule_id, tick)
+
+def new_sessions(ticks: Sequence[tuple[str, TickRow]]) -> list[NewSession]:
+    """A session with a fresh id for each tick of a schedule."""
+    return [NewSession(key, *of) for key, of in zip(new_ids(len(ticks)), ticks, strict=True)]
 
 
 def insert_sessions(
@@ -84,8 +84,15 @@ def _insert(
     rows = [(each.id, each.schedule_id, *each.tick[: 2 + len(own)]) for each in sessions]
     values = given.values(rows, is_sqlite=is_sqlite)
     statement = _insert_statement(given, trigger, is_sqlite)
-    inserted = connection.scalars(statement, {**values, "now": now})
-    return set(inserted)
+    inserted = connection.execute(statement, {**values, "now": now}).rowcount
+    ids = [session.id for session in sessions]
+    # As a rule all are: then it costs less to count them than to have each id returned.
+    return set(ids) if inserted == len(ids) else _existing(db, ids)
+
+
+def _existing(db: Session, ids: Sequence[str]) -> set[str]:
+    given = given_rows(db, {"id": (str, ids)})
+    return set(db.scalars(select(AgentSession.id).where(AgentSession.id.in_(select(given.c.id)))))
 
 
 _GIVEN = {"id": str, "schedule_id": str, "tick_at": datetime, "scheduled_for": datetime}
@@ -113,7 +120,7 @@ def _insert_statement(given: GivenTable, trigger: Trigger, is_sqlite: bool) -> E
             index_elements=["schedule_id", "tick_at"],
             index_where=text(BACKFILLED if trigger is Trigger.BACKFILL else DECIDED),
         )
-        .returning(AgentSession.id)
+        .execution_options(preserve_rowcount=True)
     )
 
 

@@ -23,7 +23,7 @@ from neonhub.scheduling.schedule_body import (
     is_same,
     version_body,
 )
-from neonhub.scheduling.tick_rows import NewSession, insert_sessions
+from neonhub.scheduling.tick_rows import insert_sessions, new_sessions
 
 
 def insert_schedule(
@@ -101,7 +101,7 @@ def _write(
     db.add(schedule)
     db.flush()
     if given_up is not None and schedule.next_tick_at != undecided:
-        insert_sessions(db, [NewSession.of(schedule.id, given_up)], now=now)
+        insert_sessions(db, new_sessions([(schedule.id, given_up)]), now=now)
     version = ScheduleVersion(schedule_id=schedule.id, version=schedule.version, valid_from=now)
     version.body = version_body(schedule)
     db.add(version)

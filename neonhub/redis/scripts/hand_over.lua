@@ -11,7 +11,7 @@
 -- then per queue, attempt and push: queue, end of the job ids, call before and after the session id
 --          (pickle), description before and after it, session ids (JSON)
 --
--- Writes  hash  rq:job:<id>       what a stock `rq worker` reads
+-- Writes  hash  rq:job:<id>       what a stock `rq worker` reads; what it takes for unset is left out
 --         list  rq:queue:<queue>  ids, the oldest first
 -- Returns the number of jobs pushed: one whose hash exists was pushed before and is left alone.
 
@@ -39,9 +39,7 @@ local function push(queue, id_end, head, tail, described, described_end, session
         'status', 'queued', 'origin', queue,
         'data', head .. session .. tail, 'description', described .. session .. described_end,
         'created_at', pushed_at, 'enqueued_at', pushed_at,
-        'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl,
-        'started_at', '', 'ended_at', '', 'last_heartbeat', '', 'worker_name', '', 'group_id', '',
-        'success_callback_name', '', 'failure_callback_name', '', 'stopped_callback_name', '')
+        'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
       redis.call('EXPIRE', hash, keep)
       pushed[#pushed + 1] = id
     end
