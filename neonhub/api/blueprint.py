@@ -6,6 +6,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 
 from neonhub.api.body import BodyParser
 from neonhub.api.document import example_of, meaning_of
+from neonhub.api.schemas.base import CamelSchema
 from neonhub.api.schemas.errors import ErrorSchema
 
 View = TypeVar("View")
@@ -44,10 +45,13 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
     ARGUMENTS_PARSER = BodyParser()
 
-    if TYPE_CHECKING:  # flask-smorest has no types; these are the ones its decorators keep
+    def arguments(self, schema: CamelSchema | type[CamelSchema], **options: Any) -> Same:
+        """Parse and check what a request carries; a class would be made anew for each of them."""
+        one = schema() if isinstance(schema, type) else schema
+        decorator: Same = super().arguments(one, **options)
+        return decorator
 
-        def arguments(self, schema: Any, **options: Any) -> Same:
-            """Parse and check what a request carries."""
+    if TYPE_CHECKING:  # flask-smorest has no types; these are the ones its decorators keep
 
         def response(self, status_code: int, schema: Any = None, **options: Any) -> Same:
             """Document and write an answer."""

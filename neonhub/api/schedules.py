@@ -7,7 +7,7 @@ from flask.views import MethodView
 
 from neonhub.api.blueprint import BODY_ERRORS, LOCATION_HEADER, Blueprint
 from neonhub.api.etag import ETAG_HEADER, IF_MATCH_PARAMETER, etag_of, if_match
-from neonhub.api.schedule_views import schedule_view, schedule_views
+from neonhub.api.schedule_views import row_view, schedule_view, schedule_views
 from neonhub.api.schemas.paging import PageQuery, page_of
 from neonhub.api.schemas.schedules import (
     NamedScheduleBody,
@@ -18,6 +18,7 @@ from neonhub.api.schemas.schedules import (
 from neonhub.api.services import services
 from neonhub.models import Schedule
 from neonhub.models.page import Page
+from neonhub.scheduling.schedule_rows import ScheduleRow, read_agent_schedule, read_schedule
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/api", description="When agents run")
 SchedulePage = page_of(ScheduleSchema, "SchedulePage")
@@ -39,6 +40,10 @@ def _answer(schedule: Schedule, created: bool = False) -> Any:
     return view, 201 if created else 200, headers
 
 
+def _answer_row(row: ScheduleRow) -> Any:
+    return row_view(row), 200, {"ETag": etag_of(row.version)}
+
+
 def _put(agent_id: str, body: dict[str, Any]) -> Any:
     return _answer(*services().schedules.put_schedule(agent_id, body, if_match=if_match()))
 
@@ -55,7 +60,7 @@ class DefaultSchedule(MethodView):
 
         The one named `default`.
         """
-        return _answer(services().schedules.get_agent_schedule(agent_id))
+        return _answer_row(read_agent_schedule(services().database, agent_id))
 
     @blueprint.arguments(ScheduleFieldsSchema, example=_EXAMPLE)
     @blueprint.response(201, ScheduleSchema, description="Created", headers=_CREATED)
@@ -125,7 +130,7 @@ class OneSchedule(MethodView):
 
         By its id, with where it stands: the next tick, the last run, a pause.
         """
-        return _answer(services().schedules.get_schedule(schedule_id))
+        return _answer_row(read_schedule(services().database, schedule_id))
 
     @blueprint.arguments(
         ScheduleChanges(partial=True), required=False, example={"priority": "HIGH"}

@@ -10,7 +10,7 @@ from neonhub.api.schemas.base import NoFields
 from neonhub.api.schemas.paging import PageQuery, page_of
 from neonhub.api.schemas.sessions import SessionEventSchema, SessionQuery, SessionSchema
 from neonhub.api.services import services
-from neonhub.api.session_views import session_view, session_views
+from neonhub.api.session_views import row_view, session_view
 from neonhub.models import SessionEvent
 from neonhub.models.page import Page
 
@@ -38,7 +38,8 @@ class AgentSessions(MethodView):
         Newest first. A deep page takes longer than an early one; `to` gets there at once.
         """
         found = services().sessions.list_for_agent(agent_id, **query)
-        return Page(session_views(found.items), found.page, found.page_size, found.total)
+        views = [row_view(row) for row in found.items]
+        return Page(views, found.page, found.page_size, found.total)
 
 
 @blueprint.route("/sessions/<session_id>")

@@ -345,7 +345,7 @@ def _go_on(left: _Left, outbox: Outbox, now: datetime) -> None:
 def _told(left: _Left, now: datetime) -> Told:
     if left.status != SessionStatus.COMPLETED:
         return failed_event(left, now=now, error=left.outcome.error, end=left.outcome.end)
-    data = {"attempt": left.attempt, "durationMs": duration_ms(left)}
+    data = {"attempt": left.attempt, "durationMs": duration_ms(left.started_at, left.finished_at)}
     return Told("agent:completed", data, "completed", about=left)
 
 
@@ -412,8 +412,8 @@ def _counted(session: Timed, now: datetime) -> EndedSession:
     return EndedSession(session.agent_id, session.status, took)
 
 
-def duration_ms(session: Timed) -> int | None:
+def duration_ms(started_at: datetime | None, finished_at: datetime | None) -> int | None:
     """Milliseconds from the first start to the end; None before either."""
-    if session.started_at is None or session.finished_at is None:
+    if started_at is None or finished_at is None:
         return None
-    return round((session.finished_at - session.started_at).total_seconds() * 1000)
+    return round((finished_at - started_at).total_seconds() * 1000)

@@ -4,10 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import BindParameter, Integer, Select, and_, bindparam, func, or_, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+)
 
 from neonhub.domain.states import ACTIVE, SessionStatus, Trigger
 from neonhub.models import AgentSession
@@ -19,6 +30,17 @@ COUNTED = 10_000
 
 COUNTED_AHEAD = 1000
 """Sessions counted beyond a page however deep it is, so that whoever pages on finds the end."""
+
+SessionRow: TypeAlias = Row[*tuple[Any, ...]]
+"""What a session is to those who ask for it, by the names of `AgentSession`."""
+
+_INTERNAL = {
+    *("agent_key", "tick_at", "priority_rank", "failures", "timeout_seconds", "retry_of"),
+    *("pushes", "pushed_at", "stop_requested_at", "stop_reason"),
+}
+_SHOWN = [each for each in AgentSession.__table__.columns if each.name not in _INTERNAL]
+SHOWN = tuple(column.name for column in _SHOWN)
+"""What each value of a row is."""
 
 _PLACE = (AgentSession.queued_at, AgentSession.id)
 _NEWEST_FIRST = tuple(column.desc() for column in _PLACE)
@@ -89,37 +111,39 @@ def places(
     return query.order_by(*_NEWEST_FIRST)
 
 
-def read_page(db: Session, wanted: Wanted, *, page: int, page_size: int) -> Page[AgentSession]:
+def read_page(
+    connection: Connection, wanted: Wanted, *, page: int, page_size: int
+) -> Page[SessionRow]:
     """A page of an agent's sessions, newest first.
 
     The total is exact up to `COUNTED`, and wherever the page is among the last `COUNTED_AHEAD`.
     """
     offset = (page - 1) * page_size
     given = wanted.given | {"skipped": offset, "size": page_size}
-    items = db.scalars(_rows(wanted.newest_first), given).all()
-    total = _total(db, wanted, items, offset)
+    items = connection.execute(_rows(wanted.newest_first), given).all()
+    total = _total(connection, wanted, items, offset)
     return Page(items, page=page, page_size=page_size, total=total)
 
 
 @cache
-def _rows(query: Select[datetime, str]) -> Select[AgentSession]:
+def _rows(query: Select[datetime, str]) -> Select[*tuple[Any, ...]]:
     """Some of the sessions at these places.
 
     What is skipped is read from an index alone; only what is on the page is read as rows.
     """
     ids = query.with_only_columns(AgentSession.id).offset(_number("skipped")).limit(_number("size"))
-    return select(AgentSession).where(AgentSession.id.in_(ids)).order_by(*_NEWEST_FIRST)
+    return select(*_SHOWN).where(AgentSession.id.in_(ids)).order_by(*_NEWEST_FIRST)
 
 
-def _total(db: Session, wanted: Wanted, items: Sequence[AgentSession], offset: int) -> int:
+def _total(connection: Connection, wanted: Wanted, items: Sequence[SessionRow], offset: int) -> int:
     """What comes before the page, what is on it, and what can be counted after it."""
     query = wanted.newest_first
     if not items:
-        return db.scalar(_count(query), wanted.given | {"size": offset}) or 0
+        return connection.scalar(_count(query), wanted.given | {"size": offset}) or 0
     end = offset + len(items)
     given = wanted.given | {"size": max(COUNTED - end, COUNTED_AHEAD)}
     given |= {"last_at": items[-1].queued_at, "last_id": items[-1].id}
-    return end + (db.scalar(_count(_after(query)), given) or 0)
+    return end + (connection.scalar(_count(_after(query)), given) or 0)
 
 
 @cache

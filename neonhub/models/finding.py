@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from neonhub.errors import AgentNotFound, ScheduleNotFound
@@ -10,6 +10,7 @@ from neonhub.models.agent import Agent
 from neonhub.models.schedule import Schedule
 
 _AGENT = select(Agent).where(Agent.slug == bindparam("slug"), Agent.deleted_at.is_(None))
+_AGENT_KEY = _AGENT.with_only_columns(Agent.key)
 _SCHEDULE = select(Schedule).where(Schedule.id == bindparam("id"), Schedule.deleted_at.is_(None))
 """Made once: making a statement takes longer than running it."""
 
@@ -27,8 +28,20 @@ def find_agent(db: Session, agent_id: str, *, lock: bool = False, share: bool = 
     query = _AGENT.with_for_update(read=share) if lock or share else _AGENT
     agent = db.scalars(query, {"slug": agent_id}).one_or_none()
     if agent is None:
-        raise AgentNotFound(f"No agent has the id {agent_id!r}.")
+        raise _no_agent(agent_id)
     return agent
+
+
+def find_agent_key(connection: Connection, agent_id: str) -> int:
+    """The key of an agent, by its slug.
+
+    Raises:
+        AgentNotFound: No agent has this id.
+    """
+    key = connection.scalar(_AGENT_KEY, {"slug": agent_id})
+    if key is None:
+        raise _no_agent(agent_id)
+    return key
 
 
 def find_schedule(db: Session, schedule_id: str, *, lock: bool = False) -> Schedule:
@@ -43,7 +56,7 @@ def find_schedule(db: Session, schedule_id: str, *, lock: bool = False) -> Sched
     query = _SCHEDULE.with_for_update(of=Schedule) if lock else _SCHEDULE
     schedule = db.scalars(query, {"id": schedule_id}).one_or_none()
     if schedule is None:
-        raise ScheduleNotFound(f"There is no schedule {schedule_id!r}.")
+        raise no_schedule(schedule_id)
     return schedule
 
 
@@ -53,6 +66,15 @@ def read_pruned_until(db: Session, schedule_id: str) -> datetime | None:
     To be read after the rows that are looked for: one that is not there may have been pruned.
     """
     return db.scalar(select(Schedule.pruned_until).where(Schedule.id == schedule_id))
+
+
+def _no_agent(agent_id: str) -> AgentNotFound:
+    return AgentNotFound(f"No agent has the id {agent_id!r}.")
+
+
+def no_schedule(schedule_id: str) -> ScheduleNotFound:
+    """What is raised where no schedule has an id."""
+    return ScheduleNotFound(f"There is no schedule {schedule_id!r}.")
 
 
 def live_schedules(query: Select[Schedule]) -> Select[Schedule]:

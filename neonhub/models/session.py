@@ -150,8 +150,3 @@ class AgentSession(Base):
     pushed_at: Mapped[datetime | None]
     stop_requested_at: Mapped[datetime | None]
     stop_reason: Mapped[str | None] = mapped_column(String(500))
-
-    @property
-    def max_attempts(self) -> int:
-        """How many starts it may have: the first, its retries, one for each lost worker."""
-        return 1 + self.max_retries + self.losses

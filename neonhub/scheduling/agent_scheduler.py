@@ -15,9 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from neonhub.agents import AgentManager
 from neonhub.clock import Clock, utcnow
 from neonhub.database import Database
+from neonhub.execution.session_history import SessionRow
 from neonhub.execution.session_manager import SessionManager
 from neonhub.faults import reach
-from neonhub.models import AgentSession, Schedule
+from neonhub.models import Schedule
 from neonhub.scheduling.firing import Firing
 from neonhub.scheduling.heartbeat import Heartbeat
 from neonhub.scheduling.options import SchedulerOptions
@@ -143,8 +144,8 @@ class AgentScheduler:
         """Every schedule that fires, with its agent, the next one first."""
         return self._schedules.get_due_schedules()
 
-    def get_execution_history(self, agent_id: str, limit: int = 50) -> list[AgentSession]:
-        """An agent's sessions, newest first.
+    def get_execution_history(self, agent_id: str, limit: int = 50) -> list[SessionRow]:
+        """An agent's sessions, newest first, as rows.
 
         Raises:
             AgentNotFound: No agent has this id.

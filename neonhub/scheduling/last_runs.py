@@ -20,14 +20,15 @@ class LastRun:
     status: SessionStatus
 
 
-def _newest_run() -> ScalarSelect[str]:
-    """The id of a schedule's last run."""
+def newest_run() -> ScalarSelect[str]:
+    """The id of the last run of `Schedule`, in a statement about that."""
     run = aliased(AgentSession)
     query = select(run.id).where(run.schedule_id == Schedule.id, run.started_at.is_not(None))
-    return query.order_by(run.queued_at.desc(), run.id.desc()).limit(1).scalar_subquery()
+    newest_first = query.order_by(run.queued_at.desc(), run.id.desc())
+    return newest_first.limit(1).correlate(Schedule).scalar_subquery()
 
 
-_SCHEDULES = select(_newest_run()).where(Schedule.id.in_(bindparam("ids", expanding=True)))
+_SCHEDULES = select(newest_run()).where(Schedule.id.in_(bindparam("ids", expanding=True)))
 _LAST_RUNS = select(AgentSession.schedule_id, AgentSession.started_at, AgentSession.status).where(
     AgentSession.id.in_(_SCHEDULES)
 )

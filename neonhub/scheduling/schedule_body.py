@@ -4,7 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields as fields_of
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
+
+from sqlalchemy import Row
 
 from neonhub.domain.jitter import jitter_for
 from neonhub.domain.schedule import Recurrence
@@ -18,7 +21,9 @@ MAX_NAME = 100
 MAX_CRON = 255
 
 _COLUMNS = tuple(field.name for field in fields_of(ScheduleFields))
-_FIELDS = frozenset(_COLUMNS) - {"interval_seconds"} | {"name"}
+_STORED = tuple(name for name in _COLUMNS if name != "interval_seconds")
+_stored_of = attrgetter(*_STORED)
+_FIELDS = frozenset({*_STORED, "name"})
 
 
 def check_body(
@@ -66,9 +71,9 @@ def check_name(name: object) -> str:
     return name
 
 
-def body_of(schedule: Schedule) -> dict[str, Any]:
+def body_of(schedule: Schedule | Row[*tuple[Any, ...]]) -> dict[str, Any]:
     """The body that is stored, by snake_case names, every field in it."""
-    return {name: getattr(schedule, name) for name in _COLUMNS if name != "interval_seconds"}
+    return dict(zip(_STORED, _stored_of(schedule), strict=True))
 
 
 def merged(schedule: Schedule, changes: Mapping[str, Any]) -> dict[str, Any]:

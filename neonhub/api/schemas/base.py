@@ -21,6 +21,10 @@ def about(description: str, example: Any = None) -> dict[str, Any]:
     return {"description": description} | ({} if example is None else {"example": example})
 
 
+_PLAIN = (fields.String, fields.Integer, fields.Float, fields.Boolean, fields.Dict, fields.Raw)
+"""Fields whose values are JSON as views give them."""
+
+
 class CamelSchema(Schema):
     """snake_case in Python, camelCase outside; unknown fields of a body are refused."""
 
@@ -46,18 +50,27 @@ class CamelSchema(Schema):
 
     def _written(self, obj: Any) -> dict[str, Any]:
         found = obj if isinstance(obj, dict) else _Attributes(obj)
-        return {
-            key: write(found[name], name, obj)
-            for name, key, write in self._writers
-            if name in found
-        }
+        written = {key: found[name] for name, key in self._names if name in found}
+        for key, write in self._writers:
+            if written.get(key) is not None:
+                written[key] = write(written[key], key, obj)
+        return written
 
     @cached_property
-    def _writers(self) -> list[tuple[str, str, Callable[..., Any]]]:
-        """Of each field: where its value is found, what clients call it, and how it is written."""
+    def _names(self) -> list[tuple[str, str]]:
+        """Of each field: where its value is found, and what clients call it."""
         return [
-            (field.attribute or name, field.data_key or name, field._serialize)
+            (field.attribute or name, field.data_key or name)
             for name, field in self.dump_fields.items()
+        ]
+
+    @cached_property
+    def _writers(self) -> list[tuple[str, Callable[..., Any]]]:
+        """Of each field that is not sent as it is: what clients call it, and how it is written."""
+        return [
+            (field.data_key or name, field._serialize)
+            for name, field in self.dump_fields.items()
+            if not isinstance(field, _PLAIN)
         ]
 
     def __deepcopy__(self, _: dict[int, Any]) -> Self:

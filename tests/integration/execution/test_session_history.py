@@ -27,8 +27,8 @@ def add(database: Database, agent: Agent, count: int, **values: Any) -> list[str
 
 
 def page(database: Database, number: int, size: int, **wanted: Any) -> Page[str]:
-    with database.read() as db:
-        found = read_page(db, Wanted(**wanted), page=number, page_size=size)
+    with database.read_rows() as connection:
+        found = read_page(connection, Wanted(**wanted), page=number, page_size=size)
     return Page([each.id for each in found.items], found.page, found.page_size, found.total)
 
 
