@@ -9,15 +9,14 @@ from typing import Any, TypeVar, cast
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from neonhub.database import Database
-from neonhub.domain.states import QUEUES, SchedulerState, SessionStatus
+from neonhub.domain.states import QUEUES, SchedulerState, SessionStatus, Trigger
 from neonhub.models import AgentSession, Attempt, Fleet, Schedule, Slot
-from neonhub.models.session import DECIDED
 from neonhub.redis.keys import WORKER_FAULT
 from neonhub.redis.queues import queue_lengths
 from neonhub.scheduling.heartbeat import LiveScheduler, live_schedulers
@@ -25,6 +24,9 @@ from neonhub.scheduling.heartbeat import LiveScheduler, live_schedulers
 logger = logging.getLogger(__name__)
 
 LAG_FIRINGS = 1000
+LAG_SESSIONS = 20_000
+"""Of all sessions, so many at most are looked through for the last firings."""
+
 DATABASE_ERRORS = (DBAPIError, PoolTimeout)
 Found = TypeVar("Found")
 
@@ -142,12 +144,14 @@ def firing_lag_ms(db: Session) -> dict[str, float | None]:
 
 def last_firings() -> Select[datetime, datetime | None]:
     """When the last ticks that became sessions were decided, and for when they were planned."""
-    fired = AgentSession.status.not_in([SessionStatus.SKIPPED, SessionStatus.MISSED])
+    names = ("queued_at", "scheduled_for", "trigger", "status")
+    # Ids sort by the time they were made, so firings need no index of their own.
+    newest = select(*(getattr(AgentSession, name) for name in names))
+    recent = newest.order_by(AgentSession.id.desc()).limit(LAG_SESSIONS).subquery("recent")
+    is_fired = recent.c.status.not_in([SessionStatus.SKIPPED, SessionStatus.MISSED])
     return (
-        select(AgentSession.queued_at, AgentSession.scheduled_for)
-        # Spelled out so that the index of decided ticks serves.
-        .where(text(DECIDED), fired)
-        .order_by(AgentSession.queued_at.desc())
+        select(recent.c.queued_at, recent.c.scheduled_for)
+        .where(recent.c.trigger == Trigger.SCHEDULE, is_fired)
         .limit(LAG_FIRINGS)
     )
 

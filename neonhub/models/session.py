@@ -61,9 +61,10 @@ class AgentSession(Base):
             "(status = 'RETRYING') = (next_attempt_at IS NOT NULL)", name="retrying_has_an_instant"
         ),
         Index(
+            # The instant first, so that a firing appends to it, however its schedules lie.
             "uq_sessions_tick",
-            "schedule_id",
             "tick_at",
+            "schedule_id",
             unique=True,
             **_where(DECIDED),
         ),
@@ -112,8 +113,8 @@ class AgentSession(Base):
             "id",
             **_where(ASKED_FOR),
         ),
-        Index("ix_sessions_schedule_history", "schedule_id", "queued_at"),
-        Index("ix_sessions_firings", "queued_at", **_where(DECIDED)),
+        Index("ix_sessions_shared", "schedule_id", "tick_at", **_where("missed_from IS NOT NULL")),
+        Index("ix_sessions_runs", "schedule_id", "queued_at", **_where("started_at IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)

@@ -21,6 +21,7 @@ from neonhub.execution.holds import release_of_schedule
 from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession, Schedule
 from neonhub.models.finding import find_schedule, read_pruned_until
+from neonhub.models.given_rows import given_rows
 from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.redis.counters import EndedSession
 from neonhub.scheduling.schedule_body import recurrence_of
@@ -166,11 +167,12 @@ def _ran(db: Session, schedule_id: str, ticks: Sequence[datetime]) -> set[dateti
     stopped_before = and_(
         AgentSession.status == SessionStatus.STOPPED, AgentSession.started_at.is_(None)
     )
+    wanted = given_rows(db, {"tick_at": (datetime, ticks)})
     for rows in (DECIDED, BACKFILLED):  # each has an index of its own
         query = select(AgentSession.tick_at).where(
             text(rows),
             AgentSession.schedule_id == schedule_id,
-            AgentSession.tick_at.between(ticks[0], ticks[-1]),
+            AgentSession.tick_at.in_(select(wanted.c.tick_at)),
             ~or_(AgentSession.status.in_(_NOT_RUN), stopped_before),
         )
         found.update(tick for tick in db.scalars(query) if tick is not None)

@@ -92,22 +92,16 @@ def _before_all(schedule: Schedule, at: datetime) -> str:
 
 def _row_of(db: Session, schedule: Schedule, tick: Tick) -> AgentSession | None:
     """The tick's own row, or the one it shares with others."""
-    query = (
-        select(AgentSession)
-        .where(
-            AgentSession.schedule_id == schedule.id,
-            # Spelled out so that the unique index of decided ticks serves.
-            text(DECIDED),
-            AgentSession.tick_at >= tick.at,
-        )
-        .order_by(AgentSession.tick_at)
-        .limit(1)
-    )
-    row = db.scalars(query).one_or_none()
-    if row is None or row.tick_at == tick.at:
-        return row
-    shares = row.missed_from is not None and row.missed_from <= tick.scheduled_for
-    return row if shares else None
+    # Spelled out so that the unique index of decided ticks serves.
+    decided = select(AgentSession).where(text(DECIDED), AgentSession.schedule_id == schedule.id)
+    own = db.scalars(decided.where(AgentSession.tick_at == tick.at)).one_or_none()
+    if own is not None:
+        return own
+    shared = decided.where(AgentSession.missed_from.is_not(None), AgentSession.tick_at > tick.at)
+    row = db.scalars(shared.order_by(AgentSession.tick_at).limit(1)).one_or_none()
+    if row is None or row.missed_from is None or row.missed_from > tick.scheduled_for:
+        return None
+    return row
 
 
 def _without_row(

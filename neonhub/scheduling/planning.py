@@ -26,8 +26,8 @@ def plan(
     Args:
         schedule: With its new fields.
         before: Its fields before; None for a new one.
-        decided_until: The newest tick that was decided. It may lie ahead of a clock that was set
-            back, and is not to be decided again.
+        decided_until: The newest tick that was decided, where it lies ahead of a clock that was set
+            back: it is not to be decided again.
     """
     after = fields_of_schedule(schedule)
     is_new_grid = before is None or _differs(before, after)

@@ -90,7 +90,7 @@ def _write(
     before: ScheduleFields | None,
     now: datetime,
 ) -> None:
-    decided_until = _decided_until(db, schedule) if before is not None else None
+    decided_until = _decided_ahead(db, schedule, now) if before is not None else None
     given_up = _given_up(schedule, before, now)
     undecided = schedule.next_tick_at
     apply(schedule, checked)
@@ -121,9 +121,10 @@ def _given_up(schedule: Schedule, before: ScheduleFields | None, now: datetime) 
     return give_up_due(rec, schedule.next_tick_at, jitter, now)
 
 
-def _decided_until(db: Session, schedule: Schedule) -> datetime | None:
+def _decided_ahead(db: Session, schedule: Schedule, now: datetime) -> datetime | None:
+    """The newest tick that was decided, if the clock was set back behind it."""
     decided = select(func.max(AgentSession.tick_at)).where(
-        text(DECIDED), AgentSession.schedule_id == schedule.id
+        text(DECIDED), AgentSession.tick_at > now, AgentSession.schedule_id == schedule.id
     )
     known = (db.scalar(decided), schedule.pruned_until)
     return max((tick for tick in known if tick is not None), default=None)

@@ -38,6 +38,19 @@ def test_the_step_for_firing_can_be_taken_back(database: Database) -> None:
         assert len(inspect(connection).get_foreign_keys("sessions")) == left
 
 
+def test_the_step_for_ticks_in_order_of_time_can_be_taken_back(database: Database) -> None:
+    def columns() -> list[str | None]:
+        with database.engine.connect() as connection:
+            found = inspect(connection).get_indexes("sessions")
+        return next(each["column_names"] for each in found if each["name"] == "uq_sessions_tick")
+
+    with database.engine.begin() as connection:
+        command.downgrade(config(connection), "0007")
+    assert columns() == ["schedule_id", "tick_at"]
+    migrate(database)
+    assert columns() == ["tick_at", "schedule_id"]
+
+
 def test_the_newest_revision_is_the_end_of_the_chain(database: Database) -> None:
     with database.engine.connect() as connection:
         chain = ScriptDirectory.from_config(config(connection))

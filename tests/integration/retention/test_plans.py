@@ -19,7 +19,7 @@ AFTER = Place(NOW - timedelta(days=1), "a")
 QUERIES = {
     "a page of what goes": (page(1, BOUND, AFTER, limit=100), "ix_sessions_agent_history"),
     "the first over the count": (first_over(1, 1000), "ix_sessions_agent_history"),
-    "the last runs": (last_runs(["a", "b"]), "ix_sessions_schedule_history"),
+    "the last runs": (last_runs(["a", "b"]), "ix_sessions_runs"),
     "events of no session": (oldest_events(NOW, 500), "ix_session_events_session_id_id"),
 }
 READS_A_TABLE = ("Seq Scan", "SCAN sessions", "SCAN session_events", "SCAN schedules")
