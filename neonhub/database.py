@@ -133,12 +133,13 @@ def _replace_dead(
 
 
 def _find_by_key(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Have PostgreSQL use indexes even for a small table.
+    """Have PostgreSQL plan each statement once, and use indexes even for a small table.
 
-    It keeps the plan of a statement that is run often: one made while the table was small would
-    go on to read all of it.
+    It would plan anew at each run, which takes longer than to run the plan; and a plan that was
+    made while a table was small would go on to read all of it.
     """
     driver: Any = connection
+    driver.execute("SET plan_cache_mode = force_generic_plan")
     for way in ("seqscan", "hashjoin", "mergejoin"):
         driver.execute(f"SET enable_{way} = off")
     driver.commit()

@@ -165,7 +165,10 @@ def _locked(is_sqlite: bool) -> Executable:
     return (
         select(*_COLUMNS)
         .select_from(wanted)
-        .join(AgentSession, AgentSession.id == wanted.c.session_id)
+        .join(
+            AgentSession,
+            _WANTED.finds(AgentSession.id, "session_id", given=wanted, is_sqlite=is_sqlite),
+        )
         # There is one; an inner join might begin with it, and read all sessions it ever had.
         .outerjoin(Agent, Agent.key == AgentSession.agent_key)
         .outerjoin(Slot, Slot.session_id == AgentSession.id)
@@ -214,7 +217,8 @@ def _hold(db: Session, session_ids: Sequence[str], outbox: Outbox) -> None:
 
 @cache
 def _set_held(is_sqlite: bool) -> Executable:
-    mine = AgentSession.id == _HELD.on(is_sqlite=is_sqlite).c.session_id
+    held = _HELD.on(is_sqlite=is_sqlite)
+    mine = _HELD.finds(AgentSession.id, "session_id", given=held, is_sqlite=is_sqlite)
     return update(AgentSession).where(mine).values(hold_reason=HoldReason.SLOT)
 
 
@@ -249,7 +253,8 @@ def _set_running(is_sqlite: bool) -> Update:
         "progress": null(),
         "progress_message": null(),
     }
-    return update(AgentSession).where(AgentSession.id == started.c.session_id).values(values)
+    mine = _STARTED.finds(AgentSession.id, "session_id", given=started, is_sqlite=is_sqlite)
+    return update(AgentSession).where(mine).values(values)
 
 
 def _insert_attempts(is_sqlite: bool) -> Insert:

@@ -184,7 +184,10 @@ def _standings(is_sqlite: bool) -> Executable:
     return (
         select(*_COLUMNS)
         .select_from(ending)
-        .join(AgentSession, AgentSession.id == ending.c.session_id)
+        .join(
+            AgentSession,
+            _ENDING.finds(AgentSession.id, "session_id", given=ending, is_sqlite=is_sqlite),
+        )
         # There is one; an inner join might begin with it, and read all sessions it ever had.
         .outerjoin(Agent, Agent.key == AgentSession.agent_key)
         .outerjoin(Fleet, true())
@@ -236,7 +239,7 @@ def _set_ended(is_sqlite: bool) -> Executable:
     return (
         update(Attempt)
         .where(
-            Attempt.session_id == ended.c.session_id,
+            _ENDED.finds(Attempt.session_id, "session_id", given=ended, is_sqlite=is_sqlite),
             Attempt.number == ended.c.attempt,
             Attempt.token == ended.c.token,
             IS_RUNNING,
@@ -317,7 +320,7 @@ def _set_left(is_sqlite: bool) -> Executable:
     }
     return (
         update(AgentSession)
-        .where(AgentSession.id == given.c.id)
+        .where(_LEFT.finds(AgentSession.id, "id", given=given, is_sqlite=is_sqlite))
         .values(values)
         .returning(_IS_SLOT_WANTED)
     )

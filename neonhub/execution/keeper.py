@@ -173,12 +173,12 @@ class Keeper:
             reach("worker.claimed")
         if ended:
             reach("worker.finished")
+        self._begin_claimed()  # agents work while Redis is told
         for done in turns:
             done.outbox.deliver(self._redis)
         if ended:
             reach("worker.delivered")
         _log_dropped(ended, turns)
-        self._begin_claimed()
 
     def close_idle(self) -> None:
         """End agents' processes that had no work for long; see whether they can start again."""

@@ -97,7 +97,10 @@ def _set_progress(is_sqlite: bool) -> Executable:
     given = _PROGRESS.on(is_sqlite=is_sqlite)
     return (
         update(AgentSession)
-        .where(AgentSession.id == given.c.session_id, exists().where(*_is_mine(given)))
+        .where(
+            _PROGRESS.finds(AgentSession.id, "session_id", given=given, is_sqlite=is_sqlite),
+            exists().where(*_is_mine(given)),
+        )
         .values(progress=given.c.progress, progress_message=given.c.progress_message)
     )
 
@@ -108,7 +111,10 @@ def _set_leases(is_sqlite: bool) -> Executable:
     asked_at = select(AgentSession.stop_requested_at).where(AgentSession.id == Attempt.session_id)
     return (
         update(Attempt)
-        .where(*_is_mine(given))
+        .where(
+            _LEASES.finds(Attempt.session_id, "session_id", given=given, is_sqlite=is_sqlite),
+            *_is_mine(given),
+        )
         .values(lease_until=given.c.lease_until)
         .returning(Attempt.session_id, Attempt.number, asked_at.scalar_subquery().label("asked_at"))
     )

@@ -115,7 +115,8 @@ def _take_free(db: Session, session_ids: Sequence[str], now: datetime) -> set[st
 
 @cache
 def _take_own(is_sqlite: bool) -> Executable:
-    mine = Slot.session_id == _SESSIONS.on(is_sqlite=is_sqlite).c.session_id
+    given = _SESSIONS.on(is_sqlite=is_sqlite)
+    mine = _SESSIONS.finds(Slot.session_id, "session_id", given=given, is_sqlite=is_sqlite)
     return update(Slot).where(mine).values(reserved_until=None).returning(Slot.session_id)
 
 
@@ -144,7 +145,8 @@ def _take(is_sqlite: bool) -> Executable:
 
 @cache
 def _free(is_sqlite: bool) -> Executable:
-    mine = Slot.session_id == _SESSIONS.on(is_sqlite=is_sqlite).c.session_id
+    given = _SESSIONS.on(is_sqlite=is_sqlite)
+    mine = _SESSIONS.finds(Slot.session_id, "session_id", given=given, is_sqlite=is_sqlite)
     return (
         update(Slot)
         .where(mine)

@@ -15,6 +15,8 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    and_,
+    any_,
     bindparam,
     cast,
     column,
@@ -54,6 +56,22 @@ class GivenTable:
             return _from_json(rows, self._columns, self._name)
         arrays = {key: bindparam(f"{self._name}_{key}", type_=Text()) for key in self._columns}
         return _from_arrays(arrays, self._columns, self._name)
+
+    def finds(self, column: Any, key: str, *, given: FromClause, is_sqlite: bool) -> Any:
+        """That a column is the given one, in a form which has PostgreSQL look each up by index.
+
+        By the join alone, it may read the other table, and look up its rows among those given.
+
+        Args:
+            column: Of the table that rows are wanted of, of type str.
+            key: The name of the given column.
+            given: What `on` returned.
+        """
+        joined = column == given.c[key]
+        if is_sqlite:
+            return joined
+        wanted = bindparam(f"{self._name}_{key}", type_=Text())
+        return and_(joined, column == any_(cast(wanted, ARRAY(Text()))))
 
     def values(self, rows: Iterable[Sequence[Any]], *, is_sqlite: bool) -> dict[str, Any]:
         """The parameters that make these its rows, None allowed."""
