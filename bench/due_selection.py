@@ -3,11 +3,12 @@
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from bench.result import Result, repeat_ms
 from bench.schedules import add_schedules, prepare_agent, spread
 from bench.services import DATABASES, Services
+from bench.settle import settle
 from bench.target import at_most
 from neonhub.database import Database
 from neonhub.models import Agent, Schedule
@@ -44,8 +45,8 @@ def measure(services: Services, *, runs: int, schedules: int = 100_000) -> list[
 def fill(database: Database, agent: Agent, schedules: int) -> None:
     """Write the schedules, and let the database learn how they are spread."""
     add_schedules(database, agent, spread(schedules, due=DUE))
-    with database.begin() as db:
-        db.execute(text("ANALYZE"))
+    settle(database)
+    with database.read() as db:
         due = db.scalars(select(Schedule.id).where(Schedule.next_run_at <= NOW)).all()
     assert len(due) == DUE, len(due)
 

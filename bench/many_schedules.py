@@ -20,9 +20,9 @@ from sqlalchemy import (
     insert,
     literal,
     select,
-    text,
 )
 
+from bench.settle import settle
 from neonhub.database import Database
 from neonhub.domain.states import Priority
 from neonhub.models import Agent, Schedule
@@ -73,8 +73,7 @@ def fill(database: Database, count: int, *, due: int) -> None:
         with _without_indexes(connection):
             connection.execute(insert(Schedule).from_select(names, _rows(count, due)))
         _TABLE.drop(connection)
-    with database.begin() as db:
-        db.execute(text("ANALYZE"))
+    settle(database)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnClause, Connection, insert, literal_column, select, text, update
 
+from bench.settle import settle
 from neonhub.database import Database
 from neonhub.models import AgentSession, Schedule
 from neonhub.scheduling.writing import insert_schedule
@@ -67,8 +68,7 @@ def fill_sessions(database: Database, count: int) -> tuple[list[str], datetime]:
             connection.execute(text(statement))
         with _without_indexes(connection):
             _insert(connection, template.id, schedules, count)
-    with database.begin() as db:
-        db.execute(text("ANALYZE"))
+    settle(database)
     return schedules, last
 
 

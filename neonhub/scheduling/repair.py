@@ -106,5 +106,5 @@ class Repair:
             last = rows[-1][0]
 
     def _read(self, query: Select[str, datetime | None]) -> list[_Row]:
-        with self._database.read() as db:
-            return [(row[0], row[1]) for row in db.execute(query) if row[1] is not None]
+        with self._database.read_rows() as connection:
+            return [(row[0], row[1]) for row in connection.execute(query) if row[1] is not None]
