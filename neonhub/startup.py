@@ -5,9 +5,9 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from redis import Redis
-from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from neonhub.config import Settings, load_settings, prepare_folders
@@ -16,6 +16,9 @@ from neonhub.errors import ConfigError
 from neonhub.migrations import migrate
 from neonhub.observability.error_reports import start_error_reports
 from neonhub.observability.logs import configure_logging
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 logger = logging.getLogger(__name__)
 
@@ -60,21 +63,24 @@ def prepare_database(
         Whether it is ready; False if asked to stop first.
     """
     sentence = "The database does not answer; trying on"
-    return _wait(sentence, partial(migrate, database), should_stop, sleep)
+    return _wait(sentence, partial(migrate, database), DBAPIError, should_stop, sleep)
 
 
-def wait_for_redis(redis: Redis, *, sleep: Callable[[float], None] = time.sleep) -> None:
+def wait_for_redis(redis: "Redis", *, sleep: Callable[[float], None] = time.sleep) -> None:
     """Wait for Redis as long as it is away.
 
     Args:
         sleep: Waits so many seconds before the next try.
     """
-    _wait("Redis does not answer; trying on", redis.ping, lambda: False, sleep)
+    # Imported only now: what forks the web process must not have loaded it before.
+    away = import_module("redis.exceptions").RedisError
+    _wait("Redis does not answer; trying on", redis.ping, away, lambda: False, sleep)
 
 
 def _wait(
     sentence: str,
     attempt: Callable[[], object],
+    away: type[Exception],
     should_stop: Callable[[], bool],
     sleep: Callable[[float], None],
 ) -> bool:
@@ -83,7 +89,7 @@ def _wait(
     while not should_stop():
         try:
             attempt()
-        except (DBAPIError, RedisError) as error:
+        except away as error:
             cause = error.orig if isinstance(error, DBAPIError) else error
             reason = str(cause).strip().partition("\n")[0]
             if reason != reported:

@@ -3,9 +3,9 @@
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from neonhub.agents import AgentManager
 from neonhub.config import Settings, require_redis_url
 from neonhub.startup import run_process
 
@@ -21,7 +21,9 @@ def main(settings: Settings) -> None:
         ConfigError: REDIS_URL is unset, or a module of agents cannot be imported.
     """
     require_redis_url(settings)
-    AgentManager(settings.agent_modules)  # a module that cannot be imported stops the start
+    # A module that cannot be imported stops the start. Loaded only now: the first process of a
+    # system runs gunicorn in a fork, and must not have loaded agents before.
+    import_module("neonhub.agents").AgentManager(settings.agent_modules)
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     os.execve(sys.executable, gunicorn_command(settings), os.environ | {"PYTHONPATH": path})
 
@@ -39,6 +41,12 @@ def gunicorn_command(settings: Settings, listening: Sequence[int] = ()) -> list[
     for address in [f"fd://{number}" for number in listening] or _addresses(settings):
         command += ["--bind", address]
     return [*command, "wsgi:app"]
+
+
+def run_gunicorn(command: Sequence[str]) -> None:
+    """Be in this process what a command line of `gunicorn_command` starts."""
+    sys.argv = ["gunicorn", *command[3:]]
+    import_module("gunicorn.app.wsgiapp").run()
 
 
 def _addresses(settings: Settings) -> list[str]:

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-import redis
-
 from neonhub.errors import ConfigError
 from neonhub.process import die_with_parent, is_alive
 from neonhub.redis.server_binary import ServerBinary, find_server_binary
@@ -24,6 +22,7 @@ MAX_SOCKET_PATH_BYTES = 100
 START_SECONDS = 60
 """A long append-only file takes its time to load."""
 POLL_SECONDS = 0.01
+ANSWER_SECONDS = 1.0
 
 
 def _is_fit_for_socket(path: Path) -> bool:
@@ -190,15 +189,33 @@ class EmbeddedServer:
 
     def _wait_until_ready(self) -> None:
         assert self._process is not None
-        client = redis.Redis.from_url(self.url, socket_timeout=1)
         deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise ConfigError(f"The embedded server did not start: {self._last_words()}")
+            time.sleep(POLL_SECONDS)
+
+    def _answers(self) -> bool:
+        """Whether it takes commands; asked without the client, which takes 6 MB."""
+        family = socket.AF_INET if self._port else socket.AF_UNIX
+        address = ("127.0.0.1", self._port) if self._port else str(self._socket)
         try:
-            while not _answers(client):
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise ConfigError(f"The embedded server did not start: {self._last_words()}")
-                time.sleep(POLL_SECONDS)
-        finally:
-            client.close()
+            with socket.socket(family) as connection:
+                connection.settimeout(ANSWER_SECONDS)
+                connection.connect(address)
+                return self._ping(connection) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+    def _ping(self, connection: socket.socket) -> bytes:
+        with connection.makefile("rwb") as stream:
+            if self._password:
+                stream.write(f"AUTH {self._password}\r\n".encode())
+            stream.write(b"PING\r\n")
+            stream.flush()
+            if self._password:
+                stream.readline()
+            return stream.readline()
 
     def _last_words(self) -> str:
         lines = (self.folder / "server.log").read_text(errors="replace").strip().splitlines()
@@ -238,13 +255,6 @@ def _try_lock(lock: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _answers(client: "redis.Redis") -> bool:
-    try:
-        return bool(client.ping())
-    except (redis.ConnectionError, redis.TimeoutError):
-        return False
 
 
 def _free_port() -> int:

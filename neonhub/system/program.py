@@ -81,6 +81,7 @@ def fork_program(
     main: Callable[[], None],
     *,
     env: Mapping[str, str],
+    death_signal: int = signal.SIGKILL,
     signals: Iterable[int] = (),
     forget: Callable[[], None] = lambda: None,
 ) -> Process:
@@ -90,6 +91,7 @@ def fork_program(
         title: The command line it is seen with.
         main: Its exit code is that of `sys.exit`.
         env: Its whole environment.
+        death_signal: What it gets when this process dies.
         signals: Those this process handles; the child starts without that.
         forget: Closes what is open for this process alone.
     """
@@ -100,7 +102,7 @@ def fork_program(
         return ForkedProcess(pid)
     code = 1
     try:
-        die_with_parent(parent)
+        die_with_parent(parent, death_signal)
         _begin(title, env, signals)
         forget()
         main()

@@ -24,7 +24,8 @@ from neonhub.system.announcement import announcement
 from neonhub.system.listening import listen, lock_data_dir
 from neonhub.system.part import Part
 from neonhub.system.program import Process, fork_program, start_program
-from workers.web import gunicorn_command
+from neonhub.system.shared import is_fit_for_web, load_what_is_shared
+from workers.web import gunicorn_command, run_gunicorn
 
 if TYPE_CHECKING:
     from neonhub.system.forked import Role
@@ -110,23 +111,34 @@ class System:
             self._redis_url = self._server.start()
 
     def _start_parts(self, listeners: Sequence[socket.socket], own: Sequence[Closable]) -> None:
-        listening = [listener.fileno() for listener in listeners]
-        web = Part("web", partial(self._start_web, listening))
+        load_what_is_shared(self._settings)
+        web = Part("web", partial(self._start_web, listeners, own))
         self._parts = [web]
         web.step(time.monotonic())
-        # Imported only now: this process loads them while the web process loads its own.
-        forked = import_module("neonhub.system.forked")
-        roles: Sequence[Role] = forked.load_what_is_shared(self._settings)
+        # Imported only now: this process loads them while the web process loads its own, and
+        # they bring what a web process must not get from its parent.
+        roles: Sequence[Role] = import_module("neonhub.system.forked").FORKED
         self._parts += [Part(role.name, partial(self._fork, role, own)) for role in roles]
 
-    def _start_web(self, listening: Sequence[int]) -> Process:
-        # A program of its own: gevent has to come before everything else. SIGTERM, so that
-        # gunicorn ends its worker with it.
+    def _start_web(self, listeners: Sequence[socket.socket], own: Sequence[Closable]) -> Process:
+        """Fork it, or start it anew where this process has loaded what gevent must see first.
+
+        That is so for each start but the first, and with PostgreSQL or error reports.
+        """
+        listening = [listener.fileno() for listener in listeners]
+        command = gunicorn_command(self._settings, listening)
+        # SIGTERM, so that gunicorn ends its worker with it.
+        if is_fit_for_web():
+            return fork_program(
+                " ".join(command),
+                partial(run_gunicorn, command),
+                env=self._environment(),
+                death_signal=signal.SIGTERM,
+                signals=_SIGNALS,
+                forget=partial(self._forget, [each for each in own if each not in listeners]),
+            )
         return start_program(
-            gunicorn_command(self._settings, listening),
-            env=self._environment(),
-            death_signal=signal.SIGTERM,
-            pass_fds=listening,
+            command, env=self._environment(), death_signal=signal.SIGTERM, pass_fds=listening
         )
 
     def _fork(self, role: "Role", own: Sequence[Closable]) -> Process:
