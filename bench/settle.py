@@ -1,6 +1,6 @@
 """Lets a database that was just filled come to rest, as one that runs for days is."""
 
-from sqlalchemy import text
+from typing import Any
 
 from neonhub.database import Database
 
@@ -12,6 +12,10 @@ STATEMENTS = {
 
 def settle(database: Database) -> None:
     """Have it know its tables, and write now what it would write behind the first questions."""
-    with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        for statement in STATEMENTS[connection.dialect.name]:
-            connection.execute(text(statement))
+    connection = database.engine.raw_connection()
+    driver: Any = connection.driver_connection
+    if not database.is_sqlite:
+        driver.autocommit = True  # none of these may be in a transaction
+    for statement in STATEMENTS[database.engine.dialect.name]:
+        driver.execute(statement)
+    connection.invalidate()

@@ -1,13 +1,14 @@
 """Puts right what a crash, a lost message or an outage left behind."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -22,6 +23,7 @@ from neonhub.execution.outbox import Outbox, event_of
 from neonhub.execution.slots import assign_free_slots
 from neonhub.faults import reach
 from neonhub.models import AgentSession, Attempt, SessionEvent
+from neonhub.models.session import QUEUED
 from neonhub.redis.queues import queued_job_ids
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,9 @@ PUSH_AGAIN_AFTER = timedelta(seconds=5)
 
 PUBLISH_AGAIN_AFTER = timedelta(seconds=3)
 PAGE_SIZE = 1000
+
+_PLACE = (AgentSession.priority_rank, AgentSession.queued_at, AgentSession.id)
+_Place = tuple[int, datetime, str]
 
 
 class Lifeline:
@@ -116,29 +121,24 @@ class Lifeline:
 
     def _push_again(self, now: datetime) -> None:
         """Push again what is queued, not held, and on no queue."""
-        after = ""
+        after: _Place | None = None
         while waiting := self._waiting(now - PUSH_AGAIN_AFTER, after):
             on_queue = {job_id.rsplit("-", 1)[0] for job_id in queued_job_ids(self._redis, QUEUES)}
-            lost = [key for key, at in waiting.items() if f"{key}-{at}" not in on_queue]
+            lost = [row.id for row in waiting if f"{row.id}-{row.attempt}" not in on_queue]
             if lost:
                 self._push(lost, now)
-            after = max(waiting)
+            last = waiting[-1]
+            after = (last.priority_rank, last.queued_at, last.id)
 
-    def _waiting(self, before: datetime, after: str) -> dict[str, int]:
-        """A page of waiting sessions pushed before an instant: id → attempt."""
-        query = (
-            select(AgentSession.id, AgentSession.attempt)
-            .where(
-                AgentSession.status == SessionStatus.QUEUED,
-                AgentSession.hold_reason.is_(None),
-                AgentSession.pushed_at < before,
-                AgentSession.id > after,
-            )
-            .order_by(AgentSession.id)
-            .limit(PAGE_SIZE)
+    def _waiting(self, before: datetime, after: _Place | None) -> Sequence[Any]:
+        """A page of waiting sessions pushed before an instant, in the order of their index."""
+        query = select(*_PLACE, AgentSession.attempt).where(
+            text(QUEUED), AgentSession.hold_reason.is_(None), AgentSession.pushed_at < before
         )
-        with self._database.read() as db:
-            return {row.id: row.attempt for row in db.execute(query)}
+        if after is not None:
+            query = query.where(tuple_(*_PLACE) > after)
+        with self._database.read_rows() as connection:
+            return connection.execute(query.order_by(*_PLACE).limit(PAGE_SIZE)).all()
 
     def _push(self, session_ids: list[str], now: datetime) -> None:
         outbox = Outbox()

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
-from neonhub.domain.states import HoldReason, SessionStatus
+from neonhub.domain.states import HoldReason
 from neonhub.errors import InvalidInput, QueueFull
 from neonhub.models import Agent, AgentSession, Fleet
+from neonhub.models.session import QUEUED
 
 
 def require_input_fits(db: Session, input: Mapping[str, Any]) -> None:
@@ -51,7 +52,7 @@ def queued(db: Session, agent_keys: Iterable[int]) -> dict[int, int]:
         select(AgentSession.agent_key, func.count())
         .where(
             AgentSession.agent_key.in_(sorted(set(agent_keys))),
-            AgentSession.status == SessionStatus.QUEUED,
+            text(QUEUED),
             or_(hold.is_(None), hold != HoldReason.BACKFILL),
         )
         .group_by(AgentSession.agent_key)

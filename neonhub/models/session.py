@@ -32,6 +32,14 @@ BACKFILLED = "trigger = 'BACKFILL' AND (status <> 'STOPPED' OR started_at IS NOT
 ENDED = f"status NOT IN ({_ACTIVE})"
 """Rows to which nothing happens any more, in terms of a column that is in their index."""
 
+# SQLite does not see that a status given beside the statement is that of an index, and PostgreSQL
+# not once it has planned for any: what is to be found by these indexes says so in these words.
+QUEUED = "status = 'QUEUED'"
+"""Rows that wait for a worker, or are held."""
+
+RETRYING = "status = 'RETRYING'"
+"""Rows that wait for their next attempt."""
+
 ASKED_FOR = "trigger <> 'SCHEDULE'"
 """Rows that somebody asked for."""
 
@@ -82,9 +90,7 @@ class AgentSession(Base):
             "scheduled_for",
             **_where("finished_at IS NULL"),
         ),
-        Index(
-            "ix_sessions_waiting", "priority_rank", "queued_at", "id", **_where("status = 'QUEUED'")
-        ),
+        Index("ix_sessions_waiting", "priority_rank", "queued_at", "id", **_where(QUEUED)),
         Index(
             "ix_sessions_held_for_slot",
             "priority_rank",
@@ -92,8 +98,8 @@ class AgentSession(Base):
             "id",
             **_where("hold_reason = 'slot'"),
         ),
-        Index("ix_sessions_queued", "agent_key", "hold_reason", **_where("status = 'QUEUED'")),
-        Index("ix_sessions_retrying", "next_attempt_at", **_where("status = 'RETRYING'")),
+        Index("ix_sessions_queued", "agent_key", "hold_reason", **_where(QUEUED)),
+        Index("ix_sessions_retrying", "next_attempt_at", **_where(RETRYING)),
         # With the trigger, so that what is filtered by it is counted from the index alone.
         Index("ix_sessions_agent_history", "agent_key", "queued_at", "id", "trigger"),
         Index(

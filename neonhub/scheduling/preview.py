@@ -7,7 +7,7 @@ from itertools import islice
 from statistics import median
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from neonhub.database import Database
@@ -20,6 +20,7 @@ from neonhub.domain.validation import FIRST_YEAR, ScheduleFields
 from neonhub.errors import InvalidInput
 from neonhub.models import Agent, AgentSession, Schedule
 from neonhub.models.finding import find_agent
+from neonhub.models.session import ENDED
 from neonhub.scheduling.planning import anchor_of
 from neonhub.scheduling.schedule_body import check_body
 
@@ -154,6 +155,7 @@ def _usual_seconds(db: Session, agent: Agent) -> float | None:
         select(AgentSession.started_at, AgentSession.finished_at)
         .where(
             AgentSession.agent_key == agent.key,
+            text(ENDED),
             AgentSession.status == SessionStatus.COMPLETED,
         )
         .order_by(AgentSession.queued_at.desc())

@@ -1,14 +1,16 @@
 """Puts timers back from the database: all of them at a start, the near ones at every sweep."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import ColumnElement, Select, TextClause, select, text, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from neonhub.database import Database
-from neonhub.domain.states import Priority, SessionStatus
+from neonhub.domain.states import Priority
 from neonhub.models import AgentSession, Schedule
+from neonhub.models.session import RETRYING
 from neonhub.scheduling.timers import RETRY, TICK, VISIBILITY_SECONDS, Timers
 
 CHUNK = 2000
@@ -74,16 +76,24 @@ class Repair:
     def _ticks_of(self, priority: Priority, until: datetime, size: int) -> Iterator[list[_Row]]:
         """Chunks in the order of the index on (priority_rank, next_run_at)."""
         due = (Schedule.priority_rank == priority.rank, Schedule.next_run_at <= until)
-        query = select(Schedule.id, Schedule.next_run_at).where(*due)
-        query = query.order_by(Schedule.next_run_at, Schedule.id).limit(size)
+        yield from self._in_order(Schedule.next_run_at, Schedule.id, due, size)
+
+    def _in_order(
+        self,
+        instant: InstrumentedAttribute[datetime | None],
+        key: InstrumentedAttribute[str],
+        conditions: Sequence[ColumnElement[bool] | TextClause],
+        size: int,
+    ) -> Iterator[list[_Row]]:
+        """Chunks of ids and instants, the earliest first, along an index that the instants end."""
+        query = select(key, instant).where(*conditions).order_by(instant, key).limit(size)
         rows = self._read(query)
         while rows:
             yield rows
             if len(rows) < size:
                 return
             last, at = rows[-1]
-            place = tuple_(Schedule.next_run_at, Schedule.id)
-            rows = self._read(query.where(Schedule.next_run_at >= at, place > (at, last)))
+            rows = self._read(query.where(instant >= at, tuple_(instant, key) > (at, last)))
 
     def _all_ticks(self) -> Iterator[int]:
         last = ""
@@ -95,15 +105,13 @@ class Repair:
             last = rows[-1][0]
 
     def _retries(self, until: datetime | None) -> Iterator[int]:
-        last = ""
-        columns = select(AgentSession.id, AgentSession.next_attempt_at)
-        query = columns.where(AgentSession.status == SessionStatus.RETRYING)
+        # Spelled out so that the index of what retries serves.
+        due: list[ColumnElement[bool] | TextClause] = [text(RETRYING)]
         if until is not None:
-            query = query.where(AgentSession.next_attempt_at <= until)
-        query = query.order_by(AgentSession.id).limit(self._chunk)
-        while rows := self._read(query.where(AgentSession.id > last)):
+            due.append(AgentSession.next_attempt_at <= until)
+        chunks = self._in_order(AgentSession.next_attempt_at, AgentSession.id, due, self._chunk)
+        for rows in chunks:
             yield self._set(RETRY, rows)
-            last = rows[-1][0]
 
     def _read(self, query: Select[str, datetime | None]) -> list[_Row]:
         with self._database.read_rows() as connection:
