@@ -83,7 +83,7 @@ format: $(VENV)/.installed-dev ## Format the code
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(VENV)/.installed-dev $(PEERS)/.installed ## Measure speed beside peers, QUICK=1 for smaller sizes
+bench: $(VENV)/.installed-dev $(PEERS)/.installed ## Measure speed beside peers, QUICK=1 for smaller sizes on SQLite
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(QUESTIONS)
 
 .PHONY: audit

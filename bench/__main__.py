@@ -25,7 +25,7 @@ from bench import (
 )
 from bench.machine import describe
 from bench.result import Result
-from bench.services import Services, start_services, versions
+from bench.services import DATABASES, Services, start_services, versions
 from bench.table import machine_list, shortfalls, table
 from neonhub.clock import utcnow
 
@@ -39,7 +39,7 @@ Question = Callable[[Services], list[Result]]
 def main() -> None:
     """Run the benchmark as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, on SQLite alone")
     known = sorted(_questions(quick=True))
     parser.add_argument("name", nargs="*", help=f"the questions asked: {', '.join(known)}; or all")
     arguments = parser.parse_args()
@@ -47,7 +47,7 @@ def main() -> None:
         parser.error(f"no such question: {', '.join(sorted(unknown))}")
     questions = _questions(arguments.quick)
     asked = {name: questions[name] for name in arguments.name or questions}
-    with start_services() as services:
+    with start_services(DATABASES[: 1 if arguments.quick else None]) as services:
         kept = _Kept(describe(*versions(services)), arguments.quick)
         print(machine_list(kept.machine))
         for number, (name, question) in enumerate(asked.items(), 1):

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from bench.result import Result, repeat_ms
 from bench.schedules import add_schedules, prepare_agent
-from bench.services import DATABASES, Services
+from bench.services import Services
 from bench.target import at_most
 from neonhub.agents import AgentManager
 from neonhub.database import Database
@@ -68,7 +68,7 @@ def looks(services: Services, kind: str, schedules: int, due: bool) -> Iterator[
 def measure(services: Services, *, runs: int) -> list[Result]:
     """The rows of this question."""
     results = []
-    for kind in DATABASES:
+    for kind in services.databases:
         for due in (0, DUE):
             with looks(services, kind, DUE, bool(due)) as found:
                 samples = repeat_ms(found.look, runs=runs, before=found.next_minute)

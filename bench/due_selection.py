@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from bench.result import Result, repeat_ms
 from bench.schedules import add_schedules, prepare_agent, spread
-from bench.services import DATABASES, Services
+from bench.services import Services
 from bench.settle import settle
 from bench.target import at_most
 from neonhub.database import Database
@@ -23,7 +23,7 @@ DUE = 1000
 def measure(services: Services, *, runs: int, schedules: int = 100_000) -> list[Result]:
     """The rows of this question: a sweep, which reads what is due and compares its timers."""
     results = []
-    for kind in DATABASES:
+    for kind in services.databases:
         with services.database(kind) as database:
             agent = prepare_agent(database)
             fill(database, agent, schedules)

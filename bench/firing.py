@@ -11,7 +11,7 @@ from bench.many_schedules import SHAPES as DUE
 from bench.peer_process import run_peer
 from bench.result import Result, timed_ms
 from bench.rq_jobs import nothing
-from bench.services import DATABASES, Services
+from bench.services import Services
 from bench.target import Target, at_least
 from neonhub.redis import keys
 
@@ -40,7 +40,7 @@ def measure(services: Services, *, runs: int, share: float = 1) -> list[Result]:
     }
     results = [_row(f"{name}, no rows kept", samples) for name, samples in peers.items()]
     medians = {name: median(samples) for name, samples in peers.items()}
-    for kind in DATABASES:
+    for kind in services.databases:
         ours, others = [], []
         with filled(services, kind, SCHEDULES) as found:
             found.load()

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from bench.peer_process import run_peer
 from bench.result import Result, p99
-from bench.services import DATABASES, Services
+from bench.services import Services
 from bench.target import at_most
 from bench.whole import start_system, start_without_pool
 from neonhub.clock import utcnow
@@ -49,7 +49,7 @@ def measure(services: Services, *, firings: int) -> list[Result]:
         for name, argument in PEERS.items()
     }
     results = [row for name, lags in theirs.items() for row in _rows(name, lags, {})]
-    for kind in DATABASES:
+    for kind in services.databases:
         with start_without_pool(services, kind) as web:
             _add_schedules(web)
             queued = _queued_ms(web, services.redis, firings)

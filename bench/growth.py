@@ -9,7 +9,7 @@ from redis import Redis
 from bench.filled import Filled, filled
 from bench.firing import our_ms
 from bench.result import Result, p99, timed_ms
-from bench.services import DATABASES, Services
+from bench.services import Services
 from bench.target import Target, at_most
 from neonhub.redis import keys
 from neonhub.scheduling.repair import Repair
@@ -24,7 +24,7 @@ SELECTED = 20
 def measure(services: Services, *, runs: int, sizes: Sequence[int] = SIZES) -> list[Result]:
     """The rows of this question; every size has a database of its own, filled once."""
     results = []
-    for kind in DATABASES:
+    for kind in services.databases:
         firings: dict[str, float] = {}
         for size in sizes:
             with filled(services, kind, size) as found:

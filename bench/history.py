@@ -7,7 +7,7 @@ from statistics import median
 
 from bench.past_sessions import AGENT, BEGAN, fill_sessions
 from bench.result import Result, p99, timed_ms
-from bench.services import DATABASES, Services
+from bench.services import Services
 from bench.target import at_most
 from neonhub.database import Database
 from neonhub.execution.session_manager import SessionManager
@@ -24,7 +24,7 @@ CALLS = 100
 def measure(services: Services, *, runs: int, many: int = MANY) -> list[Result]:
     """The rows of this question, each next to the same with 10,000 sessions."""
     results = []
-    for kind in DATABASES:
+    for kind in services.databases:
         few = _measured(services, kind, FEW, runs)
         for name, samples in _measured(services, kind, many, runs).items():
             results.append(

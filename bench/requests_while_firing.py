@@ -5,7 +5,7 @@ from datetime import timedelta
 from bench.request_rate import requests_per_second
 from bench.requests_paced import Pace, answers_ms, start_requests
 from bench.result import Result, p99
-from bench.services import DATABASES, Services
+from bench.services import Services
 from bench.target import Target, at_least, at_most
 from bench.whole import AGENT, start_without_pool
 from neonhub.clock import utcnow
@@ -34,7 +34,7 @@ CRONS = [{"cronExpression": "0 9 * * 1-5"}, {"cronExpression": "0 10 * * 1-5"}]
 def measure(services: Services, *, runs: int) -> list[Result]:
     """The rows of this question; no worker takes what is queued."""
     results = []
-    for kind in DATABASES:
+    for kind in services.databases:
         with start_without_pool(services, kind, **SETTINGS) as web:
             for _ in range(60):
                 assert web.post(f"/api/agents/{AGENT}/run", {}).ok

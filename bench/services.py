@@ -1,6 +1,6 @@
 """The servers a run needs, each with its usual settings, ended with the run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ class Services:
     redis_url: str
     redis: Redis
     postgres_url: str
+    databases: Sequence[str]
+    """The kinds each question is asked of: `sqlite`, `postgres`."""
 
     def fresh_url(self, kind: str) -> str:
         """The URL of an empty database of its own.
@@ -57,7 +59,7 @@ DATABASES = ("sqlite", "postgres")
 
 
 @contextmanager
-def start_services() -> Iterator[Services]:
+def start_services(databases: Sequence[str] = DATABASES) -> Iterator[Services]:
     """Start Redis and PostgreSQL on sockets; nothing of them is left afterwards."""
     with TemporaryDirectory(prefix="neonhub-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -70,7 +72,7 @@ def start_services() -> Iterator[Services]:
                 uri = make_url(postgres.get_uri()).set(drivername="postgresql+psycopg")
                 rendered = uri.render_as_string(hide_password=False)
                 with connect(url) as redis:
-                    yield Services(folder, url, redis, rendered)
+                    yield Services(folder, url, redis, rendered, databases)
         finally:
             server.stop()
 

@@ -15,7 +15,7 @@ from sqlalchemy import func, insert, select
 
 from bench.peer_process import run_peer
 from bench.result import Result
-from bench.services import DATABASES, Services
+from bench.services import Services
 from bench.target import Target, at_least
 from bench.whole import AGENT, start_system, start_without_pool
 from neonhub.clock import utcnow
@@ -63,7 +63,7 @@ def measure(services: Services, *, runs: int, share: float = 1) -> list[Result]:
     }
     results = [_row(f"{name}, results kept", samples) for name, samples in peers.items()]
     medians = {name: median(samples) for name, samples in peers.items()}
-    for kind in DATABASES:
+    for kind in services.databases:
         with start_without_pool(services, kind) as web, _stock_workers(services, web):
             stock = _rates(web, services.redis, STOCK_WARM_UP, runs)
         with start_system(services, kind) as system:
