@@ -5,10 +5,10 @@ from functools import partial
 
 from sqlalchemy import select
 
+from bench.filling import settle
 from bench.result import Result, repeat_ms
 from bench.schedules import add_schedules, prepare_agent, spread
 from bench.services import Services
-from bench.settle import settle
 from bench.target import at_most
 from neonhub.database import Database
 from neonhub.models import Agent, Schedule

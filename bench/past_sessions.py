@@ -1,13 +1,11 @@
 """Many ended sessions, written by one statement: the ticks of ten schedules, one a second."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnClause, Connection, insert, literal_column, select, text, update
 
-from bench.settle import settle
+from bench.filling import settle, without_indexes
 from neonhub.database import Database
 from neonhub.models import AgentSession, Schedule
 from neonhub.scheduling.writing import insert_schedule
@@ -66,7 +64,7 @@ def fill_sessions(database: Database, count: int) -> tuple[list[str], datetime]:
     with database.engine.begin() as connection:
         for statement in _FASTER[connection.dialect.name]:
             connection.execute(text(statement))
-        with _without_indexes(connection):
+        with without_indexes(connection, "sessions"):
             _insert(connection, template.id, schedules, count)
     settle(database)
     return schedules, last
@@ -89,14 +87,3 @@ def _insert(connection: Connection, template: str, schedules: list[str], count: 
     series = text(_SERIES[kind].format(last=count - 1))
     rows = select(*columns).select_from(table, series).where(table.c.id == template)
     connection.execute(insert(table).from_select([each.name for each in table.c], rows))
-
-
-@contextmanager
-def _without_indexes(connection: Connection) -> Iterator[None]:
-    """Built once over all rows they cost a fraction of what they cost row by row."""
-    indexes = AgentSession.metadata.tables["sessions"].indexes
-    for index in indexes:
-        index.drop(connection)
-    yield
-    for index in indexes:
-        index.create(connection)

@@ -1,13 +1,29 @@
-"""Lets a database that was just filled come to rest, as one that runs for days is."""
+"""Fills a database fast, and lets it come to rest, as one that runs for days is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy import Connection
+
 from neonhub.database import Database
+from neonhub.models import Base
 
 STATEMENTS = {
     "sqlite": ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"),
     "postgresql": ("VACUUM ANALYZE", "CHECKPOINT"),
 }
+
+
+@contextmanager
+def without_indexes(connection: Connection, table: str) -> Iterator[None]:
+    """Built once over all rows they cost a fraction of what they cost row by row."""
+    indexes = Base.metadata.tables[table].indexes
+    for index in indexes:
+        index.drop(connection)
+    yield
+    for index in indexes:
+        index.create(connection)
 
 
 def settle(database: Database) -> None:
