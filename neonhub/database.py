@@ -16,6 +16,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 BUSY_TIMEOUT_MS = 10_000
 """How long a SQLite writer waits for another one before it gives up."""
 
+CHECKPOINT_PAGES = 8000
+"""A firing of 2,000 changes some thousand pages, and the next one many of them again: they are
+copied into the database once for several firings, by the commit that finds so many."""
+
 LOCK_POLL_SECONDS = 0.001
 """How often a greenlet that waits for SQLite's lock tries again."""
 
@@ -104,7 +108,9 @@ def connection_of(db: Session) -> tuple[Connection, bool]:
 def _create_engine(url: str, pool_size: int, greenlets: bool) -> Engine:
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"check_same_thread": False})
-        event.listen(engine, "connect", _prepare_sqlite)
+        # That takes 30 ms, in which no other greenlet goes on: it is left to the scheduler.
+        pages = 2 * CHECKPOINT_PAGES if greenlets else CHECKPOINT_PAGES
+        event.listen(engine, "connect", partial(_prepare_sqlite, pages))
         event.listen(engine, "begin", _begin_yielding if greenlets else _begin_sqlite)
         return engine
     engine = create_engine(url, pool_size=pool_size, max_overflow=2 * pool_size, pool_timeout=5)
@@ -151,7 +157,9 @@ def _look_for_end(connection: Any) -> None:
     connection.pgconn.consume_input()  # the close
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(
+    checkpoint_pages: int, connection: DBAPIConnection, _: ConnectionPoolEntry
+) -> None:
     # The driver's own transaction handling would begin too late for BEGIN IMMEDIATE.
     driver: Any = connection
     driver.isolation_level = None
@@ -160,10 +168,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
-        # A firing of 2,000 changes some thousand pages, and the next one many of them again: they
-        # are kept until they are committed, and copied into the database once for several firings.
-        "cache_size = -8000",
-        "wal_autocheckpoint = 8000",
+        "cache_size = -8000",  # what a large firing changes is kept until it is committed
+        f"wal_autocheckpoint = {checkpoint_pages}",
     ):
         driver.execute(f"PRAGMA {pragma}")
 

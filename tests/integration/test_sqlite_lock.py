@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from neonhub import database as database_module
-from neonhub.database import Database
+from neonhub.database import CHECKPOINT_PAGES, Database
 
 SECONDS = 5
 
@@ -58,6 +58,16 @@ def test_a_writer_gives_up_in_the_end(
         with pytest.raises(OperationalError, match="locked"):
             _write_once(web)
     _write_once(web)
+
+
+def test_the_scheduler_copies_the_log_into_the_database_first(
+    scheduler: Database, web: Database
+) -> None:
+    pages = []
+    for database in (scheduler, web):
+        with database.read_rows() as connection:
+            pages.append(connection.scalar(text("PRAGMA wal_autocheckpoint")))
+    assert pages == [CHECKPOINT_PAGES, 2 * CHECKPOINT_PAGES]
 
 
 def _write(db: Session) -> None:
