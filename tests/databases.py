@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Dialect, Executable, event
 
+from neonhub import statements as statements_module
 from neonhub.database import Database
 from neonhub.migrations import migrate
 from tests.services import create_postgres_database, drop_postgres_database
@@ -30,9 +31,17 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 @pytest.fixture
-def statements(database: Database) -> Iterator[list[str]]:
+def statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Every statement the database is given from now on."""
     seen: list[str] = []
+    prepared = statements_module._prepared
+
+    def note(statement: Executable, dialect: Dialect) -> Any:
+        found = prepared(statement, dialect)
+        seen.append(found.text)
+        return found
+
+    monkeypatch.setattr(statements_module, "_prepared", note)
 
     def record(*args: Any) -> None:
         seen.append(args[2])

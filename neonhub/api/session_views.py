@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
+from neonhub.domain.endings import max_starts
 from neonhub.execution.endings import duration_ms
 from neonhub.execution.session_history import SHOWN
 from neonhub.models import AgentSession
@@ -24,8 +25,7 @@ def session_views(sessions: Iterable[AgentSession]) -> list[dict[str, Any]]:
 def row_view(row: Sequence[Any]) -> dict[str, Any]:
     """One session that was read as a row; by place, as a name takes ten times as long."""
     view = dict(zip(SHOWN, row, strict=True))
-    # The first start, its retries, one for each lost worker.
-    starts = 1 + view["max_retries"] + view["losses"]
+    starts = max_starts(view["max_retries"], view["losses"])
     view["max_attempts"] = max(starts, view["attempt"])
     view["duration_ms"] = duration_ms(view["started_at"], view["finished_at"])
     return view

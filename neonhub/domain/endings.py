@@ -46,6 +46,11 @@ class NextState:
     next_attempt_at: datetime | None = None
 
 
+def max_starts(max_retries: int, losses: int) -> int:
+    """How many starts a session may have: the first, its retries, one for each lost worker."""
+    return 1 + max_retries + losses
+
+
 def after_attempt(end: AttemptEnd, standing: Standing, now: datetime) -> NextState:
     """The state a session takes when an attempt ends.
 

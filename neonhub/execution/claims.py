@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from neonhub.database import Database, connection_of
+from neonhub.domain.endings import max_starts
 from neonhub.domain.states import HoldReason, SessionStatus
 from neonhub.execution.fleet import get_fleet
 from neonhub.execution.outbox import Outbox, Told
@@ -29,6 +30,7 @@ from neonhub.ids import new_id
 from neonhub.models import Agent, AgentSession, Attempt, Fleet, Slot
 from neonhub.models.given_rows import GivenTable
 from neonhub.models.types import UtcDateTime
+from neonhub.statements import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def _lock_startable(db: Session, wanted: Sequence[Wanted]) -> list[Any]:
     connection, is_sqlite = connection_of(db)
     ids = sorted({each.session_id for each in wanted})
     given = _WANTED.values([(each,) for each in ids], is_sqlite=is_sqlite)
-    rows = connection.execute(_locked(is_sqlite), given).all()
+    rows = run(connection, _locked(is_sqlite), given)
     if rows and rows[0].lease_ms is None:
         get_fleet(db)  # says what is missing
     asked = {(each.session_id, each.attempt) for each in wanted}
@@ -211,7 +213,7 @@ def _hold(db: Session, session_ids: Sequence[str], outbox: Outbox) -> None:
     if session_ids:
         connection, is_sqlite = connection_of(db)
         given = _HELD.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
-        connection.execute(_set_held(is_sqlite), given)
+        run(connection, _set_held(is_sqlite), given)
         outbox.held += session_ids
 
 
@@ -233,7 +235,7 @@ def _start(
     given = {**_STARTED.values(started, is_sqlite=is_sqlite), "now": now}
     given["lease_until"] = now + timedelta(milliseconds=claims[0].lease_ms)
     for statement in _start_attempts(is_sqlite):
-        connection.execute(statement, given)
+        run(connection, statement, given)
     return claims
 
 
@@ -271,8 +273,8 @@ def _insert_attempts(is_sqlite: bool) -> Insert:
 
 
 def _started(row: Any, worker: str) -> Told:
-    max_attempts = 1 + row.max_retries + row.losses
-    data = {"attempt": row.attempt, "maxAttempts": max_attempts, "worker": worker}
+    starts = max_starts(row.max_retries, row.losses)
+    data = {"attempt": row.attempt, "maxAttempts": starts, "worker": worker}
     data |= {"trigger": row.trigger, "priority": row.priority}
     return Told("agent:started", data, _why_started(row), about=row)
 

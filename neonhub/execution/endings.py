@@ -33,6 +33,7 @@ from neonhub.models.given_rows import GivenTable
 from neonhub.models.types import UtcDateTime
 from neonhub.redis.counters import EndedSession
 from neonhub.redis.queues import Job, TimerMove
+from neonhub.statements import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def _lock(db: Session, session_ids: Collection[str]) -> Mapping[str, Any]:
         return {}
     connection, is_sqlite = connection_of(db)
     given = _ENDING.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
-    rows = {row.id: row for row in connection.execute(_standings(is_sqlite), given)}
+    rows = {row.id: row for row in run(connection, _standings(is_sqlite), given)}
     if any(row.backoff_base_ms is None for row in rows.values()):
         get_fleet(db)  # says what is missing
     return rows
@@ -228,7 +229,7 @@ def _end_attempts(db: Session, ended: Sequence[Ended], now: datetime) -> dict[st
         ),
         is_sqlite=is_sqlite,
     )
-    mine = connection.execute(_set_ended(is_sqlite), {**given, "now": now}).all()
+    mine = run(connection, _set_ended(is_sqlite), {**given, "now": now})
     mine_by_id = {row.session_id: by_attempt[row.session_id, row.number].outcome for row in mine}
     return dict(sorted(mine_by_id.items()))
 
@@ -282,7 +283,8 @@ def _write(db: Session, lefts: Sequence[_Left], now: datetime) -> bool:
     """Write the sessions as they are left; whether any session is held for a slot."""
     connection, is_sqlite = connection_of(db)
     given = _LEFT.values(map(_values, lefts), is_sqlite=is_sqlite)
-    return any(connection.scalars(_set_left(is_sqlite), {**given, "now": now}).all())
+    written = run(connection, _set_left(is_sqlite), {**given, "now": now})
+    return any(row.is_slot_wanted for row in written)
 
 
 def _values(left: _Left) -> tuple[Any, ...]:

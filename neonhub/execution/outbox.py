@@ -22,6 +22,7 @@ from neonhub.models.types import UtcDateTime
 from neonhub.redis.counters import EndedSession, add_counts
 from neonhub.redis.queues import Job, TimerMove, add_hand_over
 from neonhub.redis.round_trip import RoundTrip
+from neonhub.statements import run
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,8 @@ def write_events(db: Session, told: Sequence[Told], now: datetime) -> list[Event
     ]
     values = _TOLD.values(rows, is_sqlite=is_sqlite)
     # Ids are given in the order of insertion, but may be returned in another.
-    ids = sorted(connection.scalars(_insert_events(is_sqlite), {**values, "now": now}))
+    written = run(connection, _insert_events(is_sqlite), {**values, "now": now})
+    ids = sorted(row.id for row in written)
     return [_event(each, row_id, now) for each, row_id in zip(told, ids, strict=True)]
 
 

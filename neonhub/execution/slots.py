@@ -19,6 +19,7 @@ from neonhub.models import AgentSession, Fleet, Slot
 from neonhub.models.given_rows import GivenTable
 from neonhub.models.types import UtcDateTime
 from neonhub.redis.queues import Job
+from neonhub.statements import run
 
 
 def take_slots(
@@ -55,7 +56,7 @@ def give_back_slots(db: Session, session_ids: Sequence[str]) -> bool:
     """
     connection, is_sqlite = connection_of(db)
     rows = _SESSIONS.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
-    freed = connection.execute(_free(is_sqlite), rows).all()
+    freed = run(connection, _free(is_sqlite), rows)
     if any(row.is_surplus for row in freed):
         return _remove_surplus(db, [row.number for row in freed])
     return bool(freed)
@@ -103,14 +104,14 @@ _IS_FREE = or_(Slot.session_id.is_(None), Slot.reserved_until < _NOW)
 def _take_reserved(db: Session, session_ids: Collection[str]) -> set[str]:
     connection, is_sqlite = connection_of(db)
     rows = _SESSIONS.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
-    return set(connection.scalars(_take_own(is_sqlite), rows))
+    return {row.session_id for row in run(connection, _take_own(is_sqlite), rows)}
 
 
 def _take_free(db: Session, session_ids: Sequence[str], now: datetime) -> set[str]:
     connection, is_sqlite = connection_of(db)
     given = _NUMBERED.values(enumerate(session_ids, 1), is_sqlite=is_sqlite)
     values = {**given, "now": now, "count": len(session_ids)}
-    return set(connection.scalars(_take(is_sqlite), values))
+    return {row.session_id for row in run(connection, _take(is_sqlite), values)}
 
 
 @cache

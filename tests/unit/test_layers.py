@@ -15,7 +15,7 @@ LAYERS = (
     # Usable from everywhere.
     "neonhub neonhub.clock neonhub.errors neonhub.ids neonhub.environment neonhub.database_url "
     "neonhub.libpq neonhub.config neonhub.process neonhub.faults",
-    "neonhub.domain neonhub.database neonhub.observability",
+    "neonhub.domain neonhub.database neonhub.statements neonhub.observability",
     "neonhub.models neonhub.redis",
     "neonhub.migrations neonhub.events",
     "neonhub.agents",
