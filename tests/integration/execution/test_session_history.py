@@ -18,12 +18,13 @@ from tests.factories import NOW, add_session
 
 
 def add(database: Database, agent: Agent, count: int, **values: Any) -> list[str]:
-    """Sessions queued a second apart, the newest first."""
-    ids = [
-        add_session(database, agent, queued_at=NOW + timedelta(seconds=n // 2), **values).id
-        for n in range(count)
-    ]
-    return ids[::-1]
+    """Sessions, two queued each second, the newest first."""
+    places = []
+    for n in range(count):
+        at = NOW + timedelta(seconds=n // 2)
+        places.append((at, add_session(database, agent, queued_at=at, **values).id))
+    # Two ids of one millisecond are in no order of their own.
+    return [each for _, each in sorted(places, reverse=True)]
 
 
 def page(database: Database, number: int, size: int, **wanted: Any) -> Page[str]:
