@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import Executable, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from neonhub.database import connection_of
 from neonhub.domain.states import HoldReason
 from neonhub.errors import InvalidInput, QueueFull
 from neonhub.models import Agent, AgentSession, Fleet
+from neonhub.models.given_rows import GivenTable
 from neonhub.models.session import QUEUED
 
 
@@ -47,14 +50,23 @@ def require_room(db: Session, agent: Agent) -> None:
 
 def queued(db: Session, agent_keys: Iterable[int]) -> dict[int, int]:
     """Count the queued sessions of agents by key, those held for a backfill left out."""
-    hold = AgentSession.hold_reason
-    query = (
+    connection, is_sqlite = connection_of(db)
+    given = _ASKED.values([(key,) for key in sorted(set(agent_keys))], is_sqlite=is_sqlite)
+    return {key: count for key, count in connection.execute(_count_queued(is_sqlite), given)}
+
+
+_ASKED = GivenTable("asked", agent_key=int)
+
+
+@cache
+def _count_queued(is_sqlite: bool) -> Executable:
+    asked, hold = _ASKED.on(is_sqlite=is_sqlite), AgentSession.hold_reason
+    return (
         select(AgentSession.agent_key, func.count())
         .where(
-            AgentSession.agent_key.in_(sorted(set(agent_keys))),
+            AgentSession.agent_key.in_(select(asked.c.agent_key)),
             text(QUEUED),
             or_(hold.is_(None), hold != HoldReason.BACKFILL),
         )
         .group_by(AgentSession.agent_key)
     )
-    return {key: count for key, count in db.execute(query)}

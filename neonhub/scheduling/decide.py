@@ -21,7 +21,7 @@ from neonhub.execution.holds import release_of_schedule
 from neonhub.execution.limits import queued
 from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession, Schedule
-from neonhub.models.given_rows import GivenTable, given_rows
+from neonhub.models.given_rows import GivenTable
 from neonhub.redis.queues import Job
 from neonhub.scheduling.replacing import stop_replaced
 from neonhub.scheduling.tick_rows import advance, insert_sessions, new_sessions
@@ -141,15 +141,10 @@ def _decide_each(
 
 
 def _active(db: Session, schedule_ids: Sequence[str]) -> dict[str, _Active]:
-    ids = given_rows(db, {"id": (str, schedule_ids)}, "due")
-    hold = AgentSession.hold_reason
-    query = (
-        select(AgentSession.schedule_id, hold, func.count().label("count"))
-        .where(AgentSession.schedule_id.in_(select(ids.c.id)), AgentSession.finished_at.is_(None))
-        .group_by(AgentSession.schedule_id, hold)
-    )
+    connection, is_sqlite = connection_of(db)
+    due = _DUE.values([(each,) for each in schedule_ids], is_sqlite=is_sqlite)
     counts: dict[str, dict[str | None, int]] = {}
-    for schedule_id, reason, count in db.execute(query):
+    for schedule_id, reason, count in connection.execute(_count_active(is_sqlite), due):
         if reason != HoldReason.BACKFILL:
             counts.setdefault(str(schedule_id), {})[reason] = count
     return {
@@ -160,6 +155,19 @@ def _active(db: Session, schedule_ids: Sequence[str]) -> dict[str, _Active]:
         )
         for schedule_id, by_hold in counts.items()
     }
+
+
+_DUE = GivenTable("due", id=str)
+
+
+@cache
+def _count_active(is_sqlite: bool) -> Executable:
+    due, hold = _DUE.on(is_sqlite=is_sqlite), AgentSession.hold_reason
+    return (
+        select(AgentSession.schedule_id, hold, func.count())
+        .where(AgentSession.schedule_id.in_(select(due.c.id)), AgentSession.finished_at.is_(None))
+        .group_by(AgentSession.schedule_id, hold)
+    )
 
 
 def _due_schedule(row: _Row, active: _Active, is_paused: bool, room: int) -> DueSchedule:
