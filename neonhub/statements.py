@@ -83,8 +83,8 @@ def _prepared(statement: Executable, dialect: Dialect) -> _Prepared:
 def _as_sqlalchemy_has_it(
     error: Any, connection: Connection, cursor: Any, text: str, values: Mapping[str, Any]
 ) -> Exception:
-    dialect = connection.dialect
     """Its own exception for one of the driver's; a connection that has ended is given up."""
+    dialect = connection.dialect
     is_disconnect = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
     if is_disconnect:
         connection.invalidate(error)

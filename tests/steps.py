@@ -8,10 +8,11 @@ from sqlalchemy import select
 from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
 from neonhub.domain.states import SessionStatus
-from neonhub.execution.claims import Claim, claim
-from neonhub.execution.endings import Outcome, finish
+from neonhub.execution.claims import Claim
+from neonhub.execution.endings import Outcome
 from neonhub.models import AgentSession
 from neonhub.scheduling.settling import settle_all
+from tests.turns import claim, finish
 
 
 def decide_due(database: Database, redis: Redis, now: datetime) -> None:

@@ -64,55 +64,21 @@ class Claim:
     max_events_per_second: int
 
 
-def claim(
-    database: Database, session_id: str, *, attempt: int, worker: str, now: datetime
-) -> tuple[Claim | None, Outbox]:
-    """Take one queued session and a slot for a worker, as `claim_all` does.
+def claim_untold(
+    db: Session, wanted: Sequence[Wanted], outbox: Outbox, *, now: datetime
+) -> tuple[list[Claim], list[Told]]:
+    """Take queued sessions, and a slot for each, inside a transaction.
 
-    Returns:
-        The claim, or None if another worker got there first, the session may not start, or every
-        slot is taken; and what to deliver after the commit.
-    """
-    claims, outbox = claim_all(database, [Wanted(session_id, attempt, worker)], now=now)
-    return (claims[0] if claims else None), outbox
-
-
-def claim_all(
-    database: Database, wanted: Sequence[Wanted], *, now: datetime
-) -> tuple[list[Claim], Outbox]:
-    """Take queued sessions, and a slot for each, in one transaction.
+    Without a free slot a session is held, and whoever frees one releases it; after the commit
+    `release_held` is to be called. Free slots go to the most urgent sessions.
 
     Args:
         now: Timezone-aware instant the leases start at.
 
     Returns:
-        The claims, and what to deliver after the commit. Missing are sessions that another worker
+        The claims, and what is still to be told of them. Missing are sessions that another worker
         took, that may not start, or that no slot is left for.
     """
-    outbox = Outbox()
-    with database.begin() as db:
-        claims = claim_in(db, wanted, outbox, now=now)
-    release_held(database, outbox, now=now)
-    return claims, outbox
-
-
-def claim_in(
-    db: Session, wanted: Sequence[Wanted], outbox: Outbox, *, now: datetime
-) -> list[Claim]:
-    """Take queued sessions inside a transaction; after its commit `release_held` is to be called.
-
-    Without a free slot a session is held, and whoever frees one releases it. Free slots go to the
-    most urgent sessions.
-    """
-    claims, told = claim_untold(db, wanted, outbox, now=now)
-    outbox.tell(db, told, now=now)
-    return claims
-
-
-def claim_untold(
-    db: Session, wanted: Sequence[Wanted], outbox: Outbox, *, now: datetime
-) -> tuple[list[Claim], list[Told]]:
-    """Do what `claim_in` does, and leave it to the caller to tell of it."""
     startable = _lock_startable(db, wanted)
     reserved = [row.id for row in startable if row.reserved_slot is not None]
     with_slot = take_slots(db, [row.id for row in startable], reserved=reserved, now=now)

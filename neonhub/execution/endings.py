@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from neonhub.database import Database, connection_of
+from neonhub.database import connection_of
 from neonhub.domain.endings import AttemptEnd, NextState, Standing, after_attempt
 from neonhub.domain.instant import text_of
 from neonhub.domain.states import HoldReason, Priority, SessionStatus
@@ -66,37 +66,11 @@ class Ended:
     outcome: Outcome
 
 
-def finish(database: Database, claim: Started, outcome: Outcome, *, now: datetime) -> Outbox | None:
-    """Write the end of one attempt, as `finish_all` does.
-
-    Returns:
-        What to deliver after the commit, or None if the attempt was given up as lost before, or
-        its session even pruned: a ghost changes nothing.
-    """
-    written, outbox = finish_all(database, [Ended(claim, outcome)], now=now)
-    return outbox if written else None
-
-
-def finish_all(
-    database: Database, ended: Sequence[Ended], *, now: datetime
-) -> tuple[set[str], Outbox]:
-    """Write the ends of attempts, each with its token, in one transaction.
-
-    Returns:
-        The ids of the sessions whose end was written, and what to deliver after the commit. A
-        ghost's is missing, and changed nothing.
-    """
-    outbox = Outbox()
-    with database.begin() as db:
-        written = finish_in(db, ended, outbox, now=now)
-    return written, outbox
-
-
 def finish_in(db: Session, ended: Sequence[Ended], outbox: Outbox, *, now: datetime) -> set[str]:
-    """End attempts inside a transaction, and move their sessions on.
+    """End attempts inside a transaction, each with its token, and move their sessions on.
 
     Returns:
-        The ids of the sessions whose end was written.
+        The ids of the sessions whose end was written. A ghost's is missing, and changed nothing.
     """
     written, told = finish_untold(db, ended, outbox, now=now)
     outbox.tell(db, told, now=now)

@@ -33,18 +33,6 @@ class Renewal:
     stop_requested: bool
 
 
-def renew(
-    database: Database,
-    claim: Claim,
-    *,
-    progress: float | None,
-    progress_message: str | None,
-    now: datetime,
-) -> Renewal:
-    """Renew the lease of one attempt, as `renew_all` does."""
-    return renew_all(database, [Running(claim, progress, progress_message)], now=now)[0]
-
-
 def renew_all(database: Database, running: Sequence[Running], *, now: datetime) -> list[Renewal]:
     """Renew the leases of attempts and store how far they are, in one transaction.
 

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
 from neonhub.domain.states import HoldReason, Priority
-from neonhub.execution.claims import Claim, Wanted, claim_all
-from neonhub.execution.endings import Ended, Outcome, finish, finish_all
+from neonhub.execution.claims import Claim, Wanted
+from neonhub.execution.endings import Ended, Outcome
 from neonhub.execution.fleet import get_fleet
 from neonhub.execution.leases import Running, renew_all
 from neonhub.execution.slots import fit_slots
@@ -20,6 +20,7 @@ from neonhub.execution.turns import turn
 from neonhub.models import Agent, AgentSession, Attempt, SessionEvent, Slot
 from neonhub.redis import keys
 from tests.factories import NOW, add_agent, add_fleet, add_schedule, add_session, reload
+from tests.turns import claim_all, finish, finish_all
 
 LATER = NOW + timedelta(seconds=2)
 ERROR = {"type": "RuntimeError", "message": "no", "traceback": "…"}

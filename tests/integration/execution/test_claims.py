@@ -6,10 +6,11 @@ from typing import Any
 
 from neonhub.database import Database
 from neonhub.domain.states import HoldReason, Priority, SessionStatus
-from neonhub.execution.claims import Claim, claim
+from neonhub.execution.claims import Claim
 from neonhub.execution.outbox import Outbox
 from neonhub.models import Agent, AgentSession, Attempt, Slot
 from tests.factories import NOW, add_agent, add_fleet, add_session, reload
+from tests.turns import claim
 
 
 def take(database: Database, session: AgentSession, attempt: int = 1) -> Claim | None:

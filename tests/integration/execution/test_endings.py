@@ -7,13 +7,14 @@ import pytest
 from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
 from neonhub.domain.states import HoldReason, Priority, SessionStatus
-from neonhub.execution.claims import Claim, claim
-from neonhub.execution.endings import Outcome, finish
+from neonhub.execution.claims import Claim
+from neonhub.execution.endings import Outcome
 from neonhub.execution.fleet import get_fleet
 from neonhub.execution.outbox import Outbox
 from neonhub.execution.slots import fit_slots
 from neonhub.models import Agent, AgentSession, Attempt, Slot
 from tests.factories import NOW, add_agent, add_fleet, add_schedule, add_session, reload
+from tests.turns import claim, finish
 
 ERROR = {"type": "RuntimeError", "message": "no", "traceback": "…"}
 

@@ -7,12 +7,12 @@ from redis import Redis
 
 from neonhub.database import Database
 from neonhub.domain.states import HoldReason, SessionStatus
-from neonhub.execution.claims import claim
 from neonhub.execution.lifeline import Lifeline
 from neonhub.models import Agent, SessionEvent
 from neonhub.redis.connect import connect
 from neonhub.redis.keys import EVENTS_STREAM
 from tests.factories import NOW, add_schedule, add_session, reload
+from tests.turns import claim
 
 LEASE = timedelta(seconds=15)
 LATER = NOW + timedelta(seconds=16)

@@ -7,11 +7,12 @@ import pytest
 
 from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
-from neonhub.execution.claims import Wanted, claim_all
-from neonhub.execution.endings import Ended, Outcome, finish_all
+from neonhub.execution.claims import Wanted
+from neonhub.execution.endings import Ended, Outcome
 from neonhub.execution.leases import Running, renew_all
 from tests.factories import NOW, add_agent, add_fleet, add_session
 from tests.services import create_postgres_database, drop_postgres_database
+from tests.turns import claim_all, finish_all
 
 GROWING = re.compile("^(pk_|ix_|uq_)?(sessions|attempts)(?!_held_for_slot)")
 

@@ -10,8 +10,7 @@ from neonhub.database import Database
 from neonhub.domain.endings import AttemptEnd
 from neonhub.domain.retention import Retention
 from neonhub.domain.states import ACTIVE, SessionStatus, Trigger
-from neonhub.execution.claims import claim
-from neonhub.execution.endings import Outcome, finish
+from neonhub.execution.endings import Outcome
 from neonhub.models import (
     Agent,
     AgentSession,
@@ -25,6 +24,7 @@ from neonhub.retention.pruned import Pruned, total
 from neonhub.retention.pruning import Pruning
 from neonhub.scheduling.last_runs import last_runs
 from tests.factories import NOW, add_agent, add_schedule, add_session
+from tests.turns import claim, finish
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
