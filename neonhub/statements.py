@@ -1,7 +1,7 @@
 """Runs statements that are built once and run often, without SQLAlchemy's work for each run."""
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +27,7 @@ def run(connection: Connection, statement: Any, values: Mapping[str, Any]) -> li
     cursor = connection.connection.cursor()
     try:
         cursor.execute(prepared.text, given)
-        return prepared.rows(cursor.fetchall()) if cursor.description else []
+        return prepared.rows(cursor) if cursor.description else []
     except connection.dialect.loaded_dbapi.Error as error:
         raise _as_sqlalchemy_has_it(error, connection, cursor, prepared.text, values) from error
     finally:
@@ -50,10 +50,9 @@ class _Prepared:
         columns = statement.exported_columns
         row: Any = namedtuple("Row", columns.keys(), rename=True)  # type: ignore[misc]
         self._row: Callable[[Iterable[Any]], Any] = row._make
-        reads = [
-            each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns
-        ]
-        self._reads = [(n, read) for n, read in enumerate(reads) if read is not None]
+        self._dialect = dialect
+        self._types = [each.type.dialect_impl(dialect) for each in columns]
+        self._reads: list[tuple[int, Callable[[Any], Any]]] | None = None
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """What the driver is given."""
@@ -62,15 +61,30 @@ class _Prepared:
             given[name] = write(given[name])
         return given if self._order is None else [given[name] for name in self._order]
 
-    def rows(self, found: Iterable[Sequence[Any]]) -> list[Any]:
+    def rows(self, cursor: Any) -> list[Any]:
         """What the driver returned, with what the columns' types make of it."""
-        return [self._row(self._read(each)) for each in found]
+        if self._reads is None:
+            self._reads = list(self._readers(cursor.description))
+        found = cursor.fetchall()
+        if self._reads:
+            found = [self._read(row, self._reads) for row in found]
+        return [self._row(row) for row in found]
 
-    def _read(self, row: Sequence[Any]) -> Sequence[Any]:
-        if not self._reads:
-            return row
+    def _readers(
+        self, description: Sequence[Sequence[Any]]
+    ) -> Iterator[tuple[int, Callable[[Any], Any]]]:
+        """By column what makes of the driver's value what its type has, where that differs."""
+        for n, (of_column, told) in enumerate(zip(self._types, description, strict=True)):
+            read = of_column.result_processor(self._dialect, told[1])
+            if read is not None:
+                yield n, read
+
+    @staticmethod
+    def _read(
+        row: Sequence[Any], reads: Sequence[tuple[int, Callable[[Any], Any]]]
+    ) -> Sequence[Any]:
         values = list(row)
-        for n, read in self._reads:
+        for n, read in reads:
             values[n] = read(values[n])
         return values
 

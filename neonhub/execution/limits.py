@@ -14,6 +14,7 @@ from neonhub.errors import InvalidInput, QueueFull
 from neonhub.models import Agent, AgentSession, Fleet
 from neonhub.models.given_rows import GivenTable
 from neonhub.models.session import QUEUED
+from neonhub.statements import run
 
 
 def require_input_fits(db: Session, input: Mapping[str, Any]) -> None:
@@ -52,7 +53,7 @@ def queued(db: Session, agent_keys: Iterable[int]) -> dict[int, int]:
     """Count the queued sessions of agents by key, those held for a backfill left out."""
     connection, is_sqlite = connection_of(db)
     given = _ASKED.values([(key,) for key in sorted(set(agent_keys))], is_sqlite=is_sqlite)
-    return {key: count for key, count in connection.execute(_count_queued(is_sqlite), given)}
+    return dict(run(connection, _count_queued(is_sqlite), given))
 
 
 _ASKED = GivenTable("asked", agent_key=int)

@@ -25,6 +25,7 @@ from neonhub.models.given_rows import GivenTable
 from neonhub.redis.queues import Job
 from neonhub.scheduling.replacing import stop_replaced
 from neonhub.scheduling.tick_rows import advance, insert_sessions, new_sessions
+from neonhub.statements import run
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Dec
 def _lock(db: Session, schedule_ids: Sequence[str]) -> Sequence[_Row]:
     connection, is_sqlite = connection_of(db)
     wanted = _WANTED.values([(each,) for each in schedule_ids], is_sqlite=is_sqlite)
-    return [_Row(*row) for row in connection.execute(_select_locked(is_sqlite), wanted)]
+    return run(connection, _select_locked(is_sqlite), wanted)
 
 
 _WANTED = GivenTable("wanted", id=str)
@@ -144,7 +145,7 @@ def _active(db: Session, schedule_ids: Sequence[str]) -> dict[str, _Active]:
     connection, is_sqlite = connection_of(db)
     due = _DUE.values([(each,) for each in schedule_ids], is_sqlite=is_sqlite)
     counts: dict[str, dict[str | None, int]] = {}
-    for schedule_id, reason, count in connection.execute(_count_active(is_sqlite), due):
+    for schedule_id, reason, count in run(connection, _count_active(is_sqlite), due):
         if reason != HoldReason.BACKFILL:
             counts.setdefault(str(schedule_id), {})[reason] = count
     return {

@@ -27,6 +27,7 @@ from neonhub.models import Agent, AgentSession, Fleet, Schedule
 from neonhub.models.given_rows import GivenTable, given_rows
 from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.models.types import UtcDateTime
+from neonhub.statements import run
 
 
 class NewSession(NamedTuple):
@@ -132,7 +133,7 @@ def advance(db: Session, decisions: Mapping[str, Decision], *, fired: int) -> No
         for key, each in decisions.items()
     ]
     if rows:
-        connection.execute(_update_moved(is_sqlite), _MOVED.values(rows, is_sqlite=is_sqlite))
+        run(connection, _update_moved(is_sqlite), _MOVED.values(rows, is_sqlite=is_sqlite))
     if fired:
         connection.execute(update(Fleet).values(fired_total=Fleet.fired_total + fired))
 

@@ -5,10 +5,10 @@ from sqlalchemy import bindparam, insert, literal, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from neonhub.database import Database, connection_of
-from neonhub.models import Agent
+from neonhub.models import Agent, Schedule
 from neonhub.models.types import UtcDateTime
 from neonhub.statements import run
-from tests.factories import NOW, add_agent
+from tests.factories import NOW, add_agent, add_schedule
 
 COLUMNS = (Agent.key, Agent.slug, Agent.config, Agent.created_at, Agent.deleted_at)
 CREATED = select(*COLUMNS).where(Agent.created_at == bindparam("at", type_=UtcDateTime()))
@@ -25,6 +25,14 @@ def test_rows_are_as_sqlalchemy_gives_them(database: Database) -> None:
         assert tuple(row) == tuple(connection.execute(CREATED, {"at": NOW}).one())
         assert row.created_at == NOW
         assert row.config["depth"] == [1, None]
+
+
+def test_numbers_are_what_their_columns_say(database: Database) -> None:
+    add_schedule(database, add_agent(database), interval="90s", interval_seconds=90.5)
+    columns = (Schedule.interval_seconds, Schedule.max_runs, Schedule.skip_next)
+    with database.begin() as db:
+        (row,) = run(connection_of(db)[0], select(*columns), {})
+    assert [type(value) for value in row] == [float, type(None), bool]
 
 
 def test_what_returns_no_rows_gives_none(database: Database) -> None:
