@@ -8,30 +8,81 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.exc import DBAPIError
 
+Query = tuple[Any, Mapping[str, Any]]
+"""A statement, compiled at its first run, and the values of its parameters that are not fixed."""
+
 
 def run(connection: Connection, statement: Any, values: Mapping[str, Any]) -> list[Any]:
-    """Run a statement in the connection's transaction.
-
-    Args:
-        statement: Built once: it is compiled at its first run.
-        values: Those of its parameters that are not fixed.
+    """Run one statement, as `run_all` does.
 
     Returns:
         The rows it returns, with their columns by name.
+    """
+    return run_all(connection, [(statement, values)])[0]
+
+
+def run_all(connection: Connection, queries: Sequence[Query | None]) -> list[list[Any]]:
+    """Run statements in the connection's transaction, in their order.
+
+    PostgreSQL is sent them together, and answers in one round trip. After one that it refuses,
+    the others are not run.
+
+    Args:
+        queries: None stands for nothing to run, which returns no rows.
+
+    Returns:
+        The rows that each returns, with their columns by name.
 
     Raises:
-        sqlalchemy.exc.DBAPIError: As from SQLAlchemy's own `execute`.
+        sqlalchemy.exc.DBAPIError: As from SQLAlchemy's own `execute`, of the first one refused.
     """
-    prepared = _prepared(statement, connection.dialect)
-    given = prepared.parameters(values)
-    cursor = connection.connection.cursor()
+    runs = [_Run(connection, *query) if query else None for query in queries]
+    given = [each for each in runs if each]
     try:
-        cursor.execute(prepared.text, given)
-        return prepared.rows(cursor) if cursor.description else []
+        if connection.dialect.name == "sqlite" or len(given) < 2:
+            for each in given:
+                each.send()
+                each.fetch()
+        else:
+            _run_together(connection.connection.dbapi_connection, given)
     except connection.dialect.loaded_dbapi.Error as error:
-        raise _as_sqlalchemy_has_it(error, connection, cursor, prepared.text, values) from error
+        refused = next((each for each in given if not each.is_done), given[-1])
+        raise _as_sqlalchemy_has_it(_cause(error), connection, refused) from error
     finally:
-        cursor.close()
+        for each in given:
+            each.cursor.close()
+    return [each.found if each else [] for each in runs]
+
+
+class _Run:
+    """One run of a statement."""
+
+    def __init__(self, connection: Connection, statement: Any, values: Mapping[str, Any]) -> None:
+        self.prepared = _prepared(statement, connection.dialect)
+        self.values = values
+        self.found: list[Any] = []
+        self.is_done = False
+        self._given = self.prepared.parameters(values)
+        self.cursor: Any = connection.connection.cursor()
+
+    def send(self) -> None:
+        self.cursor.execute(self.prepared.text, self._given)
+
+    def fetch(self) -> None:
+        if self.prepared.returns_rows:
+            self.found = self.prepared.rows(self.cursor)
+        self.is_done = True
+
+
+def _run_together(driver: Any, runs: Sequence[_Run]) -> None:
+    try:
+        with driver.pipeline():
+            for each in runs:
+                each.send()
+    finally:  # as the pipeline ends, the answers come
+        for each in runs:
+            if each.cursor.statusmessage is not None:
+                each.fetch()
 
 
 class _Prepared:
@@ -48,6 +99,7 @@ class _Prepared:
             if (write := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
         }
         columns = statement.exported_columns
+        self.returns_rows = bool(columns)
         row: Any = namedtuple("Row", columns.keys(), rename=True)  # type: ignore[misc]
         self._row: Callable[[Iterable[Any]], Any] = row._make
         self._dialect = dialect
@@ -94,20 +146,26 @@ def _prepared(statement: Executable, dialect: Dialect) -> _Prepared:
     return _Prepared(statement, dialect)
 
 
-def _as_sqlalchemy_has_it(
-    error: Any, connection: Connection, cursor: Any, text: str, values: Mapping[str, Any]
-) -> Exception:
+def _as_sqlalchemy_has_it(error: Any, connection: Connection, refused: _Run) -> Exception:
     """Its own exception for one of the driver's; a connection that has ended is given up."""
     dialect = connection.dialect
-    is_disconnect = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
+    driver = connection.connection.dbapi_connection
+    is_disconnect = dialect.is_disconnect(error, driver, refused.cursor)
     if is_disconnect:
         connection.invalidate(error)
     found: Exception = DBAPIError.instance(
-        text,
-        dict(values),
+        refused.prepared.text,
+        dict(refused.values),
         error,
         dialect.loaded_dbapi.Error,
         connection_invalidated=is_disconnect,
         dialect=dialect,
     )
     return found
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What was refused first: the driver may raise what it says of those that were not run."""
+    while type(error).__name__ == "PipelineAborted" and error.__context__:
+        error = error.__context__
+    return error

@@ -30,7 +30,7 @@ from neonhub.ids import new_id
 from neonhub.models import Agent, AgentSession, Attempt, Fleet, Slot
 from neonhub.models.given_rows import GivenTable
 from neonhub.models.types import UtcDateTime
-from neonhub.statements import run
+from neonhub.statements import Query, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +64,41 @@ class Claim:
     max_events_per_second: int
 
 
-def claim_untold(
-    db: Session, wanted: Sequence[Wanted], outbox: Outbox, *, now: datetime
-) -> tuple[list[Claim], list[Told]]:
-    """Take queued sessions, and a slot for each, inside a transaction.
+def lock_wanted(wanted: Sequence[Wanted], *, is_sqlite: bool) -> Query | None:
+    """What locks the sessions wanted, and returns all that a claim holds."""
+    if not wanted:
+        return None
+    ids = sorted({each.session_id for each in wanted})
+    return _locked(is_sqlite), _WANTED.values([(each,) for each in ids], is_sqlite=is_sqlite)
+
+
+def claim_locked(
+    db: Session, wanted: Sequence[Wanted], locked: Sequence[Any], outbox: Outbox, *, now: datetime
+) -> tuple[list[Claim], list[Query], list[Told]]:
+    """Take those of the sessions wanted that may start, and a slot for each.
 
     Without a free slot a session is held, and whoever frees one releases it; after the commit
     `release_held` is to be called. Free slots go to the most urgent sessions.
 
     Args:
+        locked: The rows of `lock_wanted`.
         now: Timezone-aware instant the leases start at.
 
     Returns:
-        The claims, and what is still to be told of them. Missing are sessions that another worker
-        took, that may not start, or that no slot is left for.
+        The claims, what is still to be run to write them, and what is to be told of them. Missing
+        are sessions that another worker took, that may not start, or that no slot is left for.
     """
-    startable = _lock_startable(db, wanted)
+    if locked and locked[0].lease_ms is None:
+        get_fleet(db)  # says what is missing
+    startable = _startable(wanted, locked)
     reserved = [row.id for row in startable if row.reserved_slot is not None]
     with_slot = take_slots(db, [row.id for row in startable], reserved=reserved, now=now)
     _hold(db, [row.id for row in startable if row.id not in with_slot], outbox)
     rows = [row for row in startable if row.id in with_slot]
     workers = {each.session_id: each.worker for each in wanted}
-    claims = _start(db, rows, workers, now)
-    return claims, [_started(row, workers[row.id]) for row in rows]
+    claims = [_claim_of(row, new_id()) for row in rows]
+    starting = _start(claims, workers, now, is_sqlite=connection_of(db)[1])
+    return claims, starting, [_started(row, workers[row.id]) for row in rows]
 
 
 def release_held(database: Database, outbox: Outbox, *, now: datetime) -> None:
@@ -107,18 +119,10 @@ _HELD = GivenTable("held", session_id=str)
 _NOW = bindparam("now", type_=UtcDateTime())
 
 
-def _lock_startable(db: Session, wanted: Sequence[Wanted]) -> list[Any]:
-    """What may start of the sessions wanted, most urgent first, with all that a claim holds."""
-    if not wanted:
-        return []
-    connection, is_sqlite = connection_of(db)
-    ids = sorted({each.session_id for each in wanted})
-    given = _WANTED.values([(each,) for each in ids], is_sqlite=is_sqlite)
-    rows = run(connection, _locked(is_sqlite), given)
-    if rows and rows[0].lease_ms is None:
-        get_fleet(db)  # says what is missing
+def _startable(wanted: Sequence[Wanted], locked: Sequence[Any]) -> list[Any]:
+    """What may start of the sessions wanted, most urgent first."""
     asked = {(each.session_id, each.attempt) for each in wanted}
-    startable = [row for row in rows if (row.id, row.attempt) in asked and _may_start(row)]
+    startable = [row for row in locked if (row.id, row.attempt) in asked and _may_start(row)]
     return sorted(startable, key=lambda row: (row.priority_rank, row.queued_at, row.id))
 
 
@@ -191,27 +195,17 @@ def _set_held(is_sqlite: bool) -> Executable:
 
 
 def _start(
-    db: Session, rows: Sequence[Any], workers: Mapping[str, str], now: datetime
-) -> list[Claim]:
-    if not rows:
+    claims: Sequence[Claim], workers: Mapping[str, str], now: datetime, *, is_sqlite: bool
+) -> list[Query]:
+    if not claims:
         return []
-    claims = [_claim_of(row, new_id()) for row in rows]
-    connection, is_sqlite = connection_of(db)
     started = [(c.session_id, c.attempt, c.token, workers[c.session_id]) for c in claims]
     given = {**_STARTED.values(started, is_sqlite=is_sqlite), "now": now}
     given["lease_until"] = now + timedelta(milliseconds=claims[0].lease_ms)
-    for statement in _start_attempts(is_sqlite):
-        run(connection, statement, given)
-    return claims
+    return [(_set_running(is_sqlite), given), (_insert_attempts(is_sqlite), given)]
 
 
 @cache
-def _start_attempts(is_sqlite: bool) -> tuple[Executable, ...]:
-    """On PostgreSQL one statement, one round trip; SQLite has none and knows no such statement."""
-    running, attempts = _set_running(is_sqlite), _insert_attempts(is_sqlite)
-    return (running, attempts) if is_sqlite else (attempts.add_cte(running.cte("running")),)
-
-
 def _set_running(is_sqlite: bool) -> Update:
     started = _STARTED.on(is_sqlite=is_sqlite)
     values = {
@@ -225,6 +219,7 @@ def _set_running(is_sqlite: bool) -> Update:
     return update(AgentSession).where(mine).values(values)
 
 
+@cache
 def _insert_attempts(is_sqlite: bool) -> Insert:
     started = _STARTED.on(is_sqlite=is_sqlite)
     values = {

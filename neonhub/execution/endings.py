@@ -1,6 +1,6 @@
 """Writing the ends of attempts, and setting free whoever waited for them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -26,14 +26,14 @@ from neonhub.domain.states import HoldReason, Priority, SessionStatus
 from neonhub.execution.fleet import get_fleet
 from neonhub.execution.holds import release_of_schedule, release_of_schedules
 from neonhub.execution.outbox import About, Outbox, Told
-from neonhub.execution.slots import assign_free_slots, free_slots, give_back_slots
+from neonhub.execution.slots import assign_free_slots, free_slots, give_back, keep_allowed
 from neonhub.models import Agent, AgentSession, Attempt, Fleet
 from neonhub.models.attempt import IS_RUNNING
 from neonhub.models.given_rows import GivenTable
 from neonhub.models.types import UtcDateTime
 from neonhub.redis.counters import EndedSession
 from neonhub.redis.queues import Job, TimerMove
-from neonhub.statements import run
+from neonhub.statements import Query, run_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +72,66 @@ def finish_in(db: Session, ended: Sequence[Ended], outbox: Outbox, *, now: datet
     Returns:
         The ids of the sessions whose end was written. A ghost's is missing, and changed nothing.
     """
-    written, told = finish_untold(db, ended, outbox, now=now)
+    connection, is_sqlite = connection_of(db)
+    locked, mine = run_all(connection, end_attempts(ended, now=now, is_sqlite=is_sqlite))
+    written, told = finish_locked(db, ended, locked, mine, outbox, now=now)
     outbox.tell(db, told, now=now)
     return written
 
 
-def finish_untold(
-    db: Session, ended: Sequence[Ended], outbox: Outbox, *, now: datetime
+def end_attempts(
+    ended: Sequence[Ended], *, now: datetime, is_sqlite: bool
+) -> tuple[Query | None, Query | None]:
+    """What locks the sessions, with all that decides what becomes of them, and ends the attempts.
+
+    Only those attempts end that have not ended yet and whose token is theirs.
+    """
+    if not ended:
+        return None, None
+    ids = sorted({each.claim.session_id for each in ended})
+    locked = _ENDING.values([(each,) for each in ids], is_sqlite=is_sqlite)
+    given = _ENDED.values(
+        (
+            (*key, each.claim.token, each.outcome.end, each.outcome.error)
+            for key, each in _by_attempt(ended).items()
+        ),
+        is_sqlite=is_sqlite,
+    )
+    return (_standings(is_sqlite), locked), (_set_ended(is_sqlite), {**given, "now": now})
+
+
+def finish_locked(
+    db: Session,
+    ended: Sequence[Ended],
+    locked: Sequence[Any],
+    mine: Sequence[Any],
+    outbox: Outbox,
+    *,
+    now: datetime,
 ) -> tuple[set[str], list[Told]]:
-    """Do what `finish_in` does, and leave it to the caller to tell of it."""
-    rows = _lock(db, {each.claim.session_id for each in ended})
-    outcomes = _end_attempts(db, [each for each in ended if each.claim.session_id in rows], now)
-    if not outcomes:
+    """Move on the sessions of attempts just ended.
+
+    Args:
+        locked: The sessions that `end_attempts` locked.
+        mine: The attempts it ended.
+
+    Returns:
+        The ids of the sessions whose end was written, and what is to be told of them.
+    """
+    if not mine:
         return set(), []
+    if any(row.backoff_base_ms is None for row in locked):
+        get_fleet(db)  # says what is missing
+    rows = {row.id: row for row in locked}
+    by_attempt = _by_attempt(ended)
+    outcomes = {
+        row.session_id: by_attempt[row.session_id, row.number].outcome
+        for row in sorted(mine, key=lambda row: row.session_id)
+    }
     lefts = [_left(rows[session_id], outcome, now) for session_id, outcome in outcomes.items()]
-    is_slot_free = give_back_slots(db, list(outcomes))
-    is_slot_wanted = _write(db, lefts, now)
-    if is_slot_free and is_slot_wanted:
+    freed, written = _give_back_and_write(db, lefts, now)
+    is_slot_free = keep_allowed(db, freed)
+    if is_slot_free and any(row.is_slot_wanted for row in written):
         outbox.jobs += assign_free_slots(db, now=now)
     schedules = {left.schedule_id for left in lefts if left.finished_at and left.schedule_id}
     outbox.jobs += release_of_schedules(db, schedules, now=now)
@@ -141,18 +184,6 @@ _LEFT = GivenTable(
 _NOW = bindparam("now", type_=UtcDateTime())
 
 
-def _lock(db: Session, session_ids: Collection[str]) -> Mapping[str, Any]:
-    """The sessions with a lock on their rows, and all that decides what becomes of them."""
-    if not session_ids:
-        return {}
-    connection, is_sqlite = connection_of(db)
-    given = _ENDING.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
-    rows = {row.id: row for row in run(connection, _standings(is_sqlite), given)}
-    if any(row.backoff_base_ms is None for row in rows.values()):
-        get_fleet(db)  # says what is missing
-    return rows
-
-
 @cache
 def _standings(is_sqlite: bool) -> Executable:
     ending = _ENDING.on(is_sqlite=is_sqlite)
@@ -190,22 +221,8 @@ _COLUMNS = (
 )
 
 
-def _end_attempts(db: Session, ended: Sequence[Ended], now: datetime) -> dict[str, Outcome]:
-    """End those attempts that have not ended yet and whose token is theirs: id → outcome."""
-    if not ended:
-        return {}
-    connection, is_sqlite = connection_of(db)
-    by_attempt = {(each.claim.session_id, each.claim.attempt): each for each in ended}
-    given = _ENDED.values(
-        (
-            (*key, each.claim.token, each.outcome.end, each.outcome.error)
-            for key, each in by_attempt.items()
-        ),
-        is_sqlite=is_sqlite,
-    )
-    mine = run(connection, _set_ended(is_sqlite), {**given, "now": now})
-    mine_by_id = {row.session_id: by_attempt[row.session_id, row.number].outcome for row in mine}
-    return dict(sorted(mine_by_id.items()))
+def _by_attempt(ended: Sequence[Ended]) -> dict[tuple[str, int], Ended]:
+    return {(each.claim.session_id, each.claim.attempt): each for each in ended}
 
 
 @cache
@@ -253,12 +270,12 @@ def _left(row: Any, outcome: Outcome, now: datetime) -> _Left:
     )
 
 
-def _write(db: Session, lefts: Sequence[_Left], now: datetime) -> bool:
-    """Write the sessions as they are left; whether any session is held for a slot."""
+def _give_back_and_write(db: Session, lefts: Sequence[_Left], now: datetime) -> list[list[Any]]:
+    """Give back the slots, and write the sessions as they are left: the rows of both."""
     connection, is_sqlite = connection_of(db)
     given = _LEFT.values(map(_values, lefts), is_sqlite=is_sqlite)
-    written = run(connection, _set_left(is_sqlite), {**given, "now": now})
-    return any(row.is_slot_wanted for row in written)
+    slots = give_back([left.id for left in lefts], is_sqlite=is_sqlite)
+    return run_all(connection, [slots, (_set_left(is_sqlite), {**given, "now": now})])
 
 
 def _values(left: _Left) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from neonhub.models.types import UtcDateTime
 from neonhub.redis.counters import EndedSession, add_counts
 from neonhub.redis.queues import Job, TimerMove, add_hand_over
 from neonhub.redis.round_trip import RoundTrip
-from neonhub.statements import run
+from neonhub.statements import Query, run_all
 
 logger = logging.getLogger(__name__)
 
@@ -64,10 +64,19 @@ class Outbox:
     held: list[str] = field(default_factory=list)
     """Sessions just held for a slot: to be looked at once more after the commit."""
 
-    def tell(self, db: Session, told: Sequence[Told], *, now: datetime) -> None:
-        """Write lifecycle events into the log, in this order, and remember to publish them."""
-        if told:
-            self.events += write_events(db, told, now)
+    def tell(
+        self, db: Session, told: Sequence[Told], *, now: datetime, after: Sequence[Query] = ()
+    ) -> None:
+        """Write lifecycle events into the log, in this order, and remember to publish them.
+
+        Args:
+            after: What is to be run first, in the same round trip.
+        """
+        connection, is_sqlite = connection_of(db)
+        *_, written = run_all(connection, [*after, _log_of(told, now, is_sqlite)])
+        # Ids are given in the order of insertion, but may be returned in another.
+        ids = sorted(row.id for row in written)
+        self.events += [_event(*each, now) for each in zip(told, ids, strict=True)]
 
     def deliver(self, redis: Redis) -> None:
         """Log everything and send it in one round trip, what runs before what is only told.
@@ -88,22 +97,16 @@ class Outbox:
             logger.warning("Redis is away, the lifeline will deliver later: %s", error)
 
 
-def write_events(db: Session, told: Sequence[Told], now: datetime) -> list[Event]:
-    """Write lifecycle events into the log by one statement.
-
-    Returns:
-        The events to publish, each with the id of its row.
-    """
-    connection, is_sqlite = connection_of(db)
+def _log_of(told: Sequence[Told], now: datetime, is_sqlite: bool) -> Query | None:
+    """What writes lifecycle events into the log, and returns the id of each."""
+    if not told:
+        return None
     rows = [
         (n, *_ids(each.about), each.event, each.level, each.message, dict(each.data))
         for n, each in enumerate(told)
     ]
     values = _TOLD.values(rows, is_sqlite=is_sqlite)
-    # Ids are given in the order of insertion, but may be returned in another.
-    written = run(connection, _insert_events(is_sqlite), {**values, "now": now})
-    ids = sorted(row.id for row in written)
-    return [_event(each, row_id, now) for each, row_id in zip(told, ids, strict=True)]
+    return _insert_events(is_sqlite), {**values, "now": now}
 
 
 _TOLD = GivenTable(

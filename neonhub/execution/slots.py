@@ -8,6 +8,7 @@ nobody is held for one, and no newcomer overtakes a more urgent session.
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from sqlalchemy import Executable, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
@@ -19,7 +20,7 @@ from neonhub.models import AgentSession, Fleet, Slot
 from neonhub.models.given_rows import GivenTable
 from neonhub.models.types import UtcDateTime
 from neonhub.redis.queues import Job
-from neonhub.statements import run
+from neonhub.statements import Query, run
 
 
 def take_slots(
@@ -45,18 +46,26 @@ def free_slots(db: Session, session_ids: Sequence[str], *, now: datetime) -> lis
     Returns:
         The jobs of the sessions released, to be handed over after the commit.
     """
-    return assign_free_slots(db, now=now) if give_back_slots(db, session_ids) else []
+    connection, is_sqlite = connection_of(db)
+    freed = run(connection, *give_back(session_ids, is_sqlite=is_sqlite))
+    return assign_free_slots(db, now=now) if keep_allowed(db, freed) else []
 
 
-def give_back_slots(db: Session, session_ids: Sequence[str]) -> bool:
-    """Free the slots of sessions, those that have one.
+def give_back(session_ids: Sequence[str], *, is_sqlite: bool) -> Query:
+    """What frees the slots of sessions, those that have one; `keep_allowed` is to follow."""
+    rows = _SESSIONS.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
+    return _free(is_sqlite), rows
+
+
+def keep_allowed(db: Session, freed: Sequence[Any]) -> bool:
+    """Remove those slots just freed that are beyond what the fleet allows.
+
+    Args:
+        freed: The rows of `give_back`.
 
     Returns:
-        Whether any is free now: a slot beyond what the fleet allows is removed.
+        Whether any is free now.
     """
-    connection, is_sqlite = connection_of(db)
-    rows = _SESSIONS.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
-    freed = run(connection, _free(is_sqlite), rows)
     if any(row.is_surplus for row in freed):
         return _remove_surplus(db, [row.number for row in freed])
     return bool(freed)

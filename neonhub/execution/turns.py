@@ -7,10 +7,11 @@ from datetime import datetime
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
-from neonhub.database import Database
-from neonhub.execution.claims import Claim, Wanted, claim_untold, release_held
-from neonhub.execution.endings import Ended, finish_untold
+from neonhub.database import Database, connection_of
+from neonhub.execution.claims import Claim, Wanted, claim_locked, lock_wanted, release_held
+from neonhub.execution.endings import Ended, end_attempts, finish_locked
 from neonhub.execution.outbox import Outbox
+from neonhub.statements import run_all
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +30,21 @@ def turn(
 ) -> Turn:
     """End attempts and claim others, the ends first: their slots are free for the claims.
 
+    What does not wait for each other's answers is run together: on PostgreSQL each question to it
+    takes as long as the work it does.
+
     Args:
         now: Timezone-aware instant of the ends and of the starts.
     """
     outbox = Outbox()
     with database.begin() as db:
-        written, ends = finish_untold(db, ended, outbox, now=now)
-        claims, starts = claim_untold(db, wanted, outbox, now=now)
-        outbox.tell(db, [*ends, *starts], now=now)
+        connection, is_sqlite = connection_of(db)
+        ending = end_attempts(ended, now=now, is_sqlite=is_sqlite)
+        locking = lock_wanted(wanted, is_sqlite=is_sqlite)
+        locked, mine, free = run_all(connection, [*ending, locking])
+        written, ends = finish_locked(db, ended, locked, mine, outbox, now=now)
+        claims, starting, starts = claim_locked(db, wanted, free, outbox, now=now)
+        outbox.tell(db, [*ends, *starts], now=now, after=starting)
     release_held(database, outbox, now=now)
     return Turn(claims, written, outbox)
 

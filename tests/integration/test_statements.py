@@ -1,17 +1,18 @@
 """Statements run past SQLAlchemy behave as those it runs."""
 
 import pytest
-from sqlalchemy import bindparam, insert, literal, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import Text, bindparam, insert, literal, select, text, update
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from neonhub.database import Database, connection_of
 from neonhub.models import Agent, Schedule
 from neonhub.models.types import UtcDateTime
-from neonhub.statements import run
+from neonhub.statements import Query, run, run_all
 from tests.factories import NOW, add_agent, add_schedule
 
 COLUMNS = (Agent.key, Agent.slug, Agent.config, Agent.created_at, Agent.deleted_at)
 CREATED = select(*COLUMNS).where(Agent.created_at == bindparam("at", type_=UtcDateTime()))
+NAMES = select(Agent.name)
 COPIED = insert(Agent).from_select(
     [each.key for each in Agent.__table__.columns], select(Agent.__table__)
 )
@@ -48,7 +49,44 @@ def test_a_refusal_is_sqlalchemys_own(database: Database) -> None:
         assert len(run(connection_of(db)[0], CREATED, {"at": NOW})) == 1
 
 
-def test_a_connection_that_ends_in_between_is_given_up(postgres_url: str) -> None:
+def test_several_are_run_in_their_order_and_nothing_in_place_of_none(database: Database) -> None:
+    add_agent(database)
+    renamed = update(Agent).values(name="two").returning(Agent.name)
+    with database.begin() as db:
+        queries: list[Query | None] = [(CREATED, {"at": NOW}), None, (renamed, {}), (NAMES, {})]
+        created, nothing, changed, names = run_all(connection_of(db)[0], queries)
+    assert (len(created), nothing) == (1, [])
+    assert [row.name for row in changed] == [row.name for row in names] == ["two"]
+
+
+@pytest.mark.parametrize("before", [0, 1, 5])
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_one_refused_among_several_is_named_and_nothing_is_left_of_them(
+    database: Database, before: int, after: int
+) -> None:
+    name = add_agent(database).name
+    renamed: Query = (update(Agent).values(name="two"), {})
+    for _ in range(8):  # within them the driver begins to prepare the statements
+        with pytest.raises(IntegrityError) as caught, database.begin() as db:
+            run_all(connection_of(db)[0], [renamed] * before + [(COPIED, {})] + [renamed] * after)
+        assert str(caught.value.statement).startswith("INSERT INTO agents")
+        with database.begin() as db:
+            assert [row.name for row in run(connection_of(db)[0], NAMES, {})] == [name]
+
+
+def test_what_the_driver_itself_refuses_is_named_too(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    shown = select(bindparam("shown", type_=Text()).label("shown"))
+    with pytest.raises(DataError), database.begin() as db:
+        run_all(connection_of(db)[0], [(shown, {"shown": each}) for each in ("a", "\0", "b")])
+    with database.begin() as db:
+        found = run_all(connection_of(db)[0], [(shown, {"shown": each}) for each in "ab"])
+    assert [row.shown for (row,) in found] == ["a", "b"]
+    database.close()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_connection_that_ends_in_between_is_given_up(postgres_url: str, count: int) -> None:
     database, other = Database(postgres_url), Database(postgres_url)
     version = select(literal(1).label("one"))
     with pytest.raises(OperationalError) as caught, database.begin() as db:
@@ -56,7 +94,7 @@ def test_a_connection_that_ends_in_between_is_given_up(postgres_url: str) -> Non
         pid = connection.scalar(text("SELECT pg_backend_pid()"))
         with other.begin() as killer:
             killer.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": pid})
-        run(connection, version, {})
+        run_all(connection, [(version, {})] * count)
     assert caught.value.connection_invalidated
     with database.begin() as db:
         assert len(run(connection_of(db)[0], version, {})) == 1
