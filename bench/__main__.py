@@ -18,6 +18,7 @@ from bench import (
     idle_system,
     live_events,
     plot,
+    pruning,
     redis_bytes,
     requests_while_firing,
     sessions,
@@ -74,6 +75,7 @@ def _questions(quick: bool) -> dict[str, Question]:
         "redis_bytes": partial(redis_bytes.measure, runs=runs),
         "firing_lag": partial(firing_lag.measure, firings=4 if quick else 40),
         "history": partial(history.measure, runs=QUICK_RUNS, many=50_000 if quick else 10_000_000),
+        "pruning": partial(pruning.measure, runs=QUICK_RUNS, many=50_000 if quick else 1_000_000),
         "sessions": partial(
             sessions.measure, runs=2 if quick else QUICK_RUNS, share=0.2 if quick else 1
         ),
