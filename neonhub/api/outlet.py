@@ -9,6 +9,9 @@ from collections.abc import Callable
 SEND_SECONDS = 30.0
 """A client that takes nothing for so long is dropped."""
 
+WRITE_SECONDS = 0.5
+"""How long a last frame waits for one that is just being written; it takes microseconds."""
+
 
 class Outlet:
     """Writes whole frames in their order, whoever asks for it.
@@ -17,7 +20,9 @@ class Outlet:
     or be woken. Only what a slow client leaves is sent by a thread, until nothing is left.
     """
 
-    __slots__ = ("_is_asked", "_is_over", "_on_sent", "_rest", "_sending", "_socket", "_take")
+    __slots__ = (
+        *("_is_asked", "_is_over", "_is_slow", "_on_sent", "_rest", "_sending", "_socket", "_take"),
+    )
 
     def __init__(
         self, inner: socket.socket, take: Callable[[], bytes | None], on_sent: Callable[[], None]
@@ -35,6 +40,7 @@ class Outlet:
         self._rest = b""  # of a frame that went out in part
         self._is_asked = False
         self._is_over = False
+        self._is_slow = False  # whoever writes waits for the client
 
     def flush(self) -> None:
         """Send what waits; what the client does not take at once is sent later."""
@@ -45,11 +51,13 @@ class Outlet:
             if self._send():
                 self._sending.release()
             else:
+                self._is_slow = True
                 threading.Thread(target=self._send_slowly, name="outlet", daemon=True).start()
 
     def close(self, frame: bytes) -> None:
         """Send a last frame, unless the client takes nothing, which would not take that either."""
-        if self._sending.acquire(blocking=False):
+        # Whoever writes to a client that takes it has done so in a moment.
+        if not self._is_slow and self._sending.acquire(timeout=WRITE_SECONDS):
             try:
                 self._take, self._rest = _nothing, self._rest + frame
                 self._send()
@@ -101,6 +109,7 @@ class Outlet:
                 if not self._wait():
                     self.shut()
         finally:
+            self._is_slow = False
             self._sending.release()
         self.flush()
 

@@ -1,6 +1,7 @@
 """What is sent to a client: whole, in order, and never waited for."""
 
 import socket
+import threading
 from collections import deque
 from collections.abc import Iterator
 
@@ -14,12 +15,12 @@ class Sent:
     """A client that reads when it is told to, and the outlet that sends to it."""
 
     def __init__(self) -> None:
-        ours, self.client = socket.socketpair()
-        ours.settimeout(5)
+        self.ours, self.client = socket.socketpair()
+        self.ours.settimeout(5)
         self.client.settimeout(5)
         self.waiting: deque[bytes] = deque()
         self.count = 0
-        self.outlet = Outlet(ours, self._take, self._count)
+        self.outlet = Outlet(self.ours, self._take, self._count)
 
     def add(self, *frames: bytes) -> None:
         self.waiting.extend(frames)
@@ -80,3 +81,24 @@ def test_a_client_that_is_gone_ends_it(sent: Sent) -> None:
     sent.add(b"one")
     sent.add(b"two")
     assert sent.outlet.is_over
+
+
+def test_the_last_frame_waits_for_one_that_is_just_being_written(sent: Sent) -> None:
+    is_taking, may_go_on = threading.Event(), threading.Event()
+
+    def take() -> bytes | None:
+        is_taking.set()
+        assert may_go_on.wait(5)
+        return sent.waiting.popleft() if sent.waiting else None
+
+    sent.waiting.append(b"one")
+    outlet = Outlet(sent.ours, take, lambda: None)
+    writer = threading.Thread(target=outlet.flush)
+    writer.start()
+    assert is_taking.wait(5)
+    closing = threading.Thread(target=outlet.close, args=[b"bye"])
+    closing.start()
+    may_go_on.set()
+    assert sent.read(6) == b"onebye"
+    for thread in (writer, closing):
+        thread.join()
