@@ -21,7 +21,7 @@ def main(jobs: int, runs: int) -> list[float]:
     later = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
     samples = []
     for _ in range(runs):
-        redis.flushall()
+        redis.execute_command("FLUSHALL", "SYNC")
         before = _used(redis)
         for _ in range(jobs):
             scheduler.schedule(later, nothing, interval=3600)

@@ -120,15 +120,24 @@ class Lifeline:
         outbox.deliver(self._redis)
 
     def _push_again(self, now: datetime) -> None:
-        """Push again what is queued, not held, and on no queue."""
+        """Push again what is queued, not held, and on no queue.
+
+        The queues are read once, however many pages wait; who was taken off them meanwhile is
+        found to run when it would be pushed.
+        """
+        on_queue: set[str] | None = None
         after: _Place | None = None
         while waiting := self._waiting(now - PUSH_AGAIN_AFTER, after):
-            on_queue = {job_id.rsplit("-", 1)[0] for job_id in queued_job_ids(self._redis, QUEUES)}
+            on_queue = on_queue or self._on_queues()
             lost = [row.id for row in waiting if f"{row.id}-{row.attempt}" not in on_queue]
             if lost:
                 self._push(lost, now)
             last = waiting[-1]
             after = (last.priority_rank, last.queued_at, last.id)
+
+    def _on_queues(self) -> set[str]:
+        """Session and attempt of each job that waits."""
+        return {job_id.rpartition("-")[0] for job_id in queued_job_ids(self._redis, QUEUES)}
 
     def _waiting(self, before: datetime, after: _Place | None) -> Sequence[Any]:
         """A page of waiting sessions pushed before an instant, in the order of their index."""

@@ -1,16 +1,19 @@
 """What a crash left behind is put right."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from neonhub.database import Database
-from neonhub.domain.states import HoldReason, SessionStatus
+from neonhub.domain.states import QUEUES, HoldReason, SessionStatus
+from neonhub.execution import lifeline as lifeline_module
 from neonhub.execution.lifeline import Lifeline
 from neonhub.models import Agent, SessionEvent
 from neonhub.redis.connect import connect
 from neonhub.redis.keys import EVENTS_STREAM
+from neonhub.redis.queues import Job, hand_over
 from tests.factories import NOW, add_schedule, add_session, reload
 from tests.turns import claim
 
@@ -78,6 +81,23 @@ def test_a_session_on_its_queue_is_not_pushed_again(
     for seconds in (6, 12, 18):
         lifeline.step(NOW + timedelta(seconds=seconds))
     assert len(jobs(redis_connection)) == 1
+
+
+def test_the_queues_are_read_once_however_many_wait(
+    database: Database,
+    agent: Agent,
+    lifeline: Lifeline,
+    redis_connection: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifeline_module, "PAGE_SIZE", 2)
+    sessions = [add_session(database, agent) for _ in range(7)]
+    hand_over(redis_connection, [Job(each.id, 1, 1, "normal") for each in sessions])
+    redis_connection.config_resetstat()
+    lifeline.step(NOW + timedelta(seconds=6))
+    asked: Any = redis_connection.info("commandstats")
+    assert asked["cmdstat_lrange"]["calls"] == len(QUEUES)
+    assert len(jobs(redis_connection)) == len(sessions)
 
 
 def test_everything_queued_comes_back_after_redis_was_emptied(
