@@ -14,7 +14,7 @@ from neonhub.errors import InvalidInput, QueueFull
 from neonhub.models import Agent, AgentSession, Fleet
 from neonhub.models.given_rows import GivenTable
 from neonhub.models.session import QUEUED
-from neonhub.statements import run
+from neonhub.statements import Query, run
 
 
 def require_input_fits(db: Session, input: Mapping[str, Any]) -> None:
@@ -52,8 +52,13 @@ def require_room(db: Session, agent: Agent) -> None:
 def queued(db: Session, agent_keys: Iterable[int]) -> dict[int, int]:
     """Count the queued sessions of agents by key, those held for a backfill left out."""
     connection, is_sqlite = connection_of(db)
-    given = _ASKED.values([(key,) for key in sorted(set(agent_keys))], is_sqlite=is_sqlite)
-    return dict(run(connection, _count_queued(is_sqlite), given))
+    return dict(run(connection, *count_queued(agent_keys, is_sqlite=is_sqlite)))
+
+
+def count_queued(agent_keys: Iterable[int], *, is_sqlite: bool) -> Query:
+    """What `queued` asks, for those who ask for more at once: pairs of a key and its count."""
+    keys = [(key,) for key in sorted(set(agent_keys))]
+    return _count_queued(is_sqlite), _ASKED.values(keys, is_sqlite=is_sqlite)
 
 
 _ASKED = GivenTable("asked", agent_key=int)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -18,14 +18,14 @@ from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, HoldReason, Overlap, Priority, SessionStatus
 from neonhub.execution.fleet import get_fleet
 from neonhub.execution.holds import release_of_schedule
-from neonhub.execution.limits import queued
+from neonhub.execution.limits import count_queued
 from neonhub.execution.outbox import Outbox
-from neonhub.models import AgentSession, Schedule
+from neonhub.models import AgentSession, Fleet, Schedule
 from neonhub.models.given_rows import GivenTable
 from neonhub.redis.queues import Job
 from neonhub.scheduling.replacing import stop_replaced
 from neonhub.scheduling.tick_rows import advance, insert_sessions, new_sessions
-from neonhub.statements import run
+from neonhub.statements import run, run_all
 
 logger = logging.getLogger(__name__)
 
@@ -124,10 +124,8 @@ def _select_locked(is_sqlite: bool) -> Executable:
 def _decide_each(
     db: Session, due: Sequence[_Row], decided: Decided, now: datetime
 ) -> dict[str, Decision]:
-    fleet = get_fleet(db)
-    active = _active(db, [row.id for row in due])
-    waiting = Counter(queued(db, [row.agent_key for row in due]))
-    is_paused, max_queued, none = fleet.paused_at is not None, fleet.max_queued, _Active()
+    is_paused, max_queued, active, waiting = _standing(db, due)
+    none = _Active()
     decisions: dict[str, Decision] = {}
     for row in due:
         try:
@@ -141,11 +139,29 @@ def _decide_each(
     return decisions
 
 
-def _active(db: Session, schedule_ids: Sequence[str]) -> dict[str, _Active]:
+def _standing(
+    db: Session, due: Sequence[_Row]
+) -> tuple[bool, int, dict[str, _Active], Counter[int]]:
+    """Whether all are paused, how many of an agent may wait, what is active, and what waits."""
     connection, is_sqlite = connection_of(db)
-    due = _DUE.values([(each,) for each in schedule_ids], is_sqlite=is_sqlite)
+    ids = _DUE.values([(row.id,) for row in due], is_sqlite=is_sqlite)
+    limits, active, waiting = run_all(
+        connection,
+        [
+            (_LIMITS, {}),
+            (_count_active(is_sqlite), ids),
+            count_queued([row.agent_key for row in due], is_sqlite=is_sqlite),
+        ],
+    )
+    if not limits:
+        get_fleet(db)  # says what is missing
+    (fleet,) = limits
+    return fleet.paused_at is not None, fleet.max_queued, _active(active), Counter(dict(waiting))
+
+
+def _active(counted: Iterable[tuple[str, str | None, int]]) -> dict[str, _Active]:
     counts: dict[str, dict[str | None, int]] = {}
-    for schedule_id, reason, count in run(connection, _count_active(is_sqlite), due):
+    for schedule_id, reason, count in counted:
         if reason != HoldReason.BACKFILL:
             counts.setdefault(str(schedule_id), {})[reason] = count
     return {
@@ -158,6 +174,7 @@ def _active(db: Session, schedule_ids: Sequence[str]) -> dict[str, _Active]:
     }
 
 
+_LIMITS = select(Fleet.paused_at, Fleet.max_queued)
 _DUE = GivenTable("due", id=str)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Executable,
     FromClause,
+    Integer,
     bindparam,
     case,
     literal_column,
@@ -27,7 +28,7 @@ from neonhub.models import Agent, AgentSession, Fleet, Schedule
 from neonhub.models.given_rows import GivenTable, given_rows
 from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.models.types import UtcDateTime
-from neonhub.statements import run
+from neonhub.statements import run_all
 
 
 class NewSession(NamedTuple):
@@ -132,12 +133,15 @@ def advance(db: Session, decisions: Mapping[str, Decision], *, fired: int) -> No
         (key, each.next_tick_at, each.next_run_at, each.run_count, int(each.skip_next))
         for key, each in decisions.items()
     ]
-    if rows:
-        run(connection, _update_moved(is_sqlite), _MOVED.values(rows, is_sqlite=is_sqlite))
-    if fired:
-        connection.execute(update(Fleet).values(fired_total=Fleet.fired_total + fired))
+    moved = _update_moved(is_sqlite), _MOVED.values(rows, is_sqlite=is_sqlite)
+    run_all(
+        connection, [moved if rows else None, (_COUNT_FIRED, {"fired": fired}) if fired else None]
+    )
 
 
+_COUNT_FIRED = update(Fleet).values(
+    fired_total=Fleet.fired_total + bindparam("fired", type_=Integer())
+)
 _MOVED = GivenTable(
     "moved", id=str, next_tick_at=datetime, next_run_at=datetime, run_count=int, skip_next=int
 )
