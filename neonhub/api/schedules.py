@@ -84,7 +84,7 @@ class DefaultSchedule(MethodView):
 
         What already runs is left to finish.
         """
-        schedule = services().schedules.get_agent_schedule(agent_id)
+        schedule = read_agent_schedule(services().database, agent_id)
         services().schedules.delete_schedule(schedule.id, if_match=if_match())
 
 

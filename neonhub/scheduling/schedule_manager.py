@@ -8,7 +8,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session
 
 from neonhub.clock import Clock, utcnow
 from neonhub.database import Database
@@ -18,7 +18,6 @@ from neonhub.domain.schedule import Recurrence
 from neonhub.errors import (
     Conflict,
     InvalidInput,
-    ScheduleNotFound,
     VersionMismatch,
 )
 from neonhub.faults import reach
@@ -146,29 +145,6 @@ class ScheduleManager:
         if self._redis is not None:
             stop_waiting(self._database, self._redis, schedule_id, now=self._clock())
 
-    def get_schedule(self, schedule_id: str) -> Schedule:
-        """Read a schedule, with its agent.
-
-        Raises:
-            ScheduleNotFound: No schedule has this id.
-        """
-        with self._database.read() as db:
-            return find_schedule(db, schedule_id)
-
-    def get_agent_schedule(self, agent_id: str, name: str = DEFAULT_NAME) -> Schedule:
-        """Read an agent's schedule by its name.
-
-        Raises:
-            AgentNotFound: No agent has this id.
-            ScheduleNotFound: It has no schedule of this name.
-        """
-        with self._database.read() as db:
-            schedule = db.scalars(_OF_AGENT, {"slug": agent_id, "name": name}).one_or_none()
-            if schedule is None:
-                find_agent(db, agent_id)
-                raise ScheduleNotFound(f"Agent {agent_id!r} has no schedule {name!r}.")
-        return schedule
-
     def get_agent_schedules(self, agent_id: str) -> list[Schedule]:
         """All schedules of an agent, by name.
 
@@ -274,13 +250,6 @@ _NAMED = live_schedules(
     select(Schedule).where(
         Schedule.agent_key == bindparam("agent_key"), Schedule.name == bindparam("name")
     )
-)
-_OF_AGENT = live_schedules(
-    select(Schedule)
-    .join(Schedule.agent)
-    .options(contains_eager(Schedule.agent))
-    .where(Agent.slug == bindparam("slug"), Agent.deleted_at.is_(None))
-    .where(Schedule.name == bindparam("name"))
 )
 
 

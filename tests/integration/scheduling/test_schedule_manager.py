@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from neonhub.models import Agent, Schedule, ScheduleVersion
 from neonhub.redis import keys
 from neonhub.scheduling.last_runs import last_runs
 from neonhub.scheduling.schedule_manager import ScheduleManager
+from neonhub.scheduling.schedule_rows import read_agent_schedule, read_schedule
 from tests.factories import NOW, add_agent, add_session
 
 SECOND = timedelta(seconds=1)
@@ -62,7 +64,9 @@ def versions(database: Database, schedule: Schedule) -> list[ScheduleVersion]:
         return list(db.scalars(select(ScheduleVersion).where(mine)))
 
 
-def test_a_new_schedule_has_its_defaults_and_next_tick(manager: ScheduleManager) -> None:
+def test_a_new_schedule_has_its_defaults_and_next_tick(
+    database: Database, manager: ScheduleManager
+) -> None:
     schedule, created = manager.put_schedule("reporter", DAILY)
     assert created and schedule.version == 1 and schedule.agent.slug == "reporter"
     assert schedule.next_run_at == NOW.replace(hour=9) + timedelta(days=1)
@@ -72,7 +76,7 @@ def test_a_new_schedule_has_its_defaults_and_next_tick(manager: ScheduleManager)
         Overlap.SKIP,
     )
     assert (schedule.max_retries, schedule.timeout_seconds, schedule.enabled) == (3, 600, True)
-    assert manager.get_schedule(schedule.id).next_run_at == schedule.next_run_at
+    assert read_schedule(database, schedule.id).next_run_at == schedule.next_run_at
 
 
 def test_the_default_of_retries_is_a_setting(database: Database, agent: Agent) -> None:
@@ -245,12 +249,14 @@ def test_an_edit_of_another_version_is_refused(manager: ScheduleManager) -> None
         manager.delete_schedule(schedule.id, if_match={1})
 
 
-def test_schedules_of_one_agent_are_told_apart_by_name(manager: ScheduleManager) -> None:
+def test_schedules_of_one_agent_are_told_apart_by_name(
+    database: Database, manager: ScheduleManager
+) -> None:
     manager.create_schedule("reporter", DAILY)
     manager.create_schedule("reporter", {**DAILY, "name": "again"})
     names = [schedule.name for schedule in manager.get_agent_schedules("reporter")]
     assert names == ["again", "default"]
-    assert manager.get_agent_schedule("reporter", "again").name == "again"
+    assert read_agent_schedule(database, "reporter", "again").name == "again"
     page = manager.list_schedules("reporter", page=2, page_size=1)
     assert (page.total, [schedule.name for schedule in page.items]) == (2, ["default"])
 
@@ -264,12 +270,12 @@ def test_a_schedule_can_be_renamed_but_not_to_a_taken_name(manager: ScheduleMana
 
 
 def test_a_removed_schedule_is_gone_and_its_name_free(
-    manager: ScheduleManager, redis_connection: Redis
+    database: Database, manager: ScheduleManager, redis_connection: Redis
 ) -> None:
     schedule = manager.create_schedule("reporter", DAILY)
     manager.delete_schedule(schedule.id)
     assert timer(redis_connection, schedule) is None
-    for call in (manager.get_schedule, manager.delete_schedule):
+    for call in (partial(read_schedule, database), manager.delete_schedule):
         with pytest.raises(ScheduleNotFound):
             call(schedule.id)
     assert manager.put_schedule("reporter", DAILY)[1]
@@ -286,9 +292,11 @@ def test_an_unknown_agent_has_no_schedules(manager: ScheduleManager) -> None:
             call()
 
 
-def test_an_agent_without_the_schedule_says_so(manager: ScheduleManager) -> None:
+def test_an_agent_without_the_schedule_says_so(
+    database: Database, manager: ScheduleManager
+) -> None:
     with pytest.raises(ScheduleNotFound):
-        manager.get_agent_schedule("reporter")
+        read_agent_schedule(database, "reporter")
 
 
 @pytest.mark.parametrize(
@@ -336,7 +344,7 @@ def test_two_who_create_the_same_get_one_schedule(
     for thread in threads:
         thread.join()
     assert sorted(results) == [False, True]
-    assert manager.get_agent_schedule("reporter").version == 2
+    assert read_agent_schedule(database, "reporter").version == 2
 
 
 def test_schedules_that_fire_are_listed_the_next_first(
@@ -354,7 +362,7 @@ def test_redis_away_is_no_reason_to_refuse(
 ) -> None:
     manager = ScheduleManager(database, away_redis, clock=clock)
     schedule = manager.create_schedule("reporter", DAILY)
-    assert manager.get_schedule(schedule.id).version == 1
+    assert read_schedule(database, schedule.id).version == 1
 
 
 def test_an_expression_is_described_or_refused(manager: ScheduleManager) -> None:
