@@ -15,7 +15,6 @@ from sqlalchemy import (
     insert,
     null,
     select,
-    true,
     update,
 )
 from sqlalchemy.orm import Session
@@ -24,6 +23,7 @@ from neonhub.database import Database, connection_of
 from neonhub.domain.endings import max_starts
 from neonhub.domain.states import HoldReason, SessionStatus
 from neonhub.execution.fleet import get_fleet
+from neonhub.execution.locking import given_ids, locking
 from neonhub.execution.outbox import Outbox, Told
 from neonhub.execution.slots import assign_free_slots, take_slots
 from neonhub.ids import new_id
@@ -68,8 +68,8 @@ def lock_wanted(wanted: Sequence[Wanted], *, is_sqlite: bool) -> Query | None:
     """What locks the sessions wanted, and returns all that a claim holds."""
     if not wanted:
         return None
-    ids = sorted({each.session_id for each in wanted})
-    return _locked(is_sqlite), _WANTED.values([(each,) for each in ids], is_sqlite=is_sqlite)
+    ids = given_ids((each.session_id for each in wanted), is_sqlite=is_sqlite)
+    return _locked(is_sqlite), ids
 
 
 def claim_locked(
@@ -113,7 +113,6 @@ def release_held(database: Database, outbox: Outbox, *, now: datetime) -> None:
             outbox.jobs += assign_free_slots(db, now=now)
 
 
-_WANTED = GivenTable("wanted", session_id=str)
 _STARTED = GivenTable("started", session_id=str, attempt=int, token=str, worker=str)
 _HELD = GivenTable("held", session_id=str)
 _NOW = bindparam("now", type_=UtcDateTime())
@@ -132,22 +131,8 @@ def _may_start(row: Any) -> bool:
 
 @cache
 def _locked(is_sqlite: bool) -> Executable:
-    # By id alone: with the status PostgreSQL may read all that wait, to find a few of them.
-    wanted = _WANTED.on(is_sqlite=is_sqlite)
-    return (
-        select(*_COLUMNS)
-        .select_from(wanted)
-        .join(
-            AgentSession,
-            _WANTED.finds(AgentSession.id, "session_id", given=wanted, is_sqlite=is_sqlite),
-        )
-        # There is one; an inner join might begin with it, and read all sessions it ever had.
-        .outerjoin(Agent, Agent.key == AgentSession.agent_key)
-        .outerjoin(Slot, Slot.session_id == AgentSession.id)
-        .outerjoin(Fleet, true())
-        .order_by(AgentSession.id)  # so that of two who want the same ones, none waits for ever
-        .with_for_update(of=AgentSession)
-    )
+    sessions = locking(*_COLUMNS, is_sqlite=is_sqlite)
+    return sessions.outerjoin(Slot, Slot.session_id == AgentSession.id)
 
 
 _COLUMNS = (

@@ -14,7 +14,6 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    true,
     update,
 )
 from sqlalchemy.orm import Session, aliased
@@ -25,6 +24,7 @@ from neonhub.domain.instant import text_of
 from neonhub.domain.states import HoldReason, Priority, SessionStatus
 from neonhub.execution.fleet import get_fleet
 from neonhub.execution.holds import release_of_schedule, release_of_schedules
+from neonhub.execution.locking import given_ids, locking
 from neonhub.execution.outbox import About, Outbox, Told
 from neonhub.execution.slots import assign_free_slots, free_slots, give_back, keep_allowed
 from neonhub.models import Agent, AgentSession, Attempt, Fleet
@@ -88,8 +88,7 @@ def end_attempts(
     """
     if not ended:
         return None, None
-    ids = sorted({each.claim.session_id for each in ended})
-    locked = _ENDING.values([(each,) for each in ids], is_sqlite=is_sqlite)
+    locked = given_ids((each.claim.session_id for each in ended), is_sqlite=is_sqlite)
     given = _ENDED.values(
         (
             (*key, each.claim.token, each.outcome.end, each.outcome.error)
@@ -163,7 +162,6 @@ class _Left:
         return self.status is SessionStatus.QUEUED
 
 
-_ENDING = GivenTable("ending", session_id=str)
 _ENDED = GivenTable("ended", session_id=str, attempt=int, token=str, outcome=str, error=dict)
 _LEFT = GivenTable(
     "given",
@@ -186,20 +184,7 @@ _NOW = bindparam("now", type_=UtcDateTime())
 
 @cache
 def _standings(is_sqlite: bool) -> Executable:
-    ending = _ENDING.on(is_sqlite=is_sqlite)
-    return (
-        select(*_COLUMNS)
-        .select_from(ending)
-        .join(
-            AgentSession,
-            _ENDING.finds(AgentSession.id, "session_id", given=ending, is_sqlite=is_sqlite),
-        )
-        # There is one; an inner join might begin with it, and read all sessions it ever had.
-        .outerjoin(Agent, Agent.key == AgentSession.agent_key)
-        .outerjoin(Fleet, true())
-        .order_by(AgentSession.id)  # so that of two who end the same ones, none waits for ever
-        .with_for_update(of=AgentSession)
-    )
+    return locking(*_COLUMNS, is_sqlite=is_sqlite)
 
 
 _COLUMNS = (
