@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from neonhub.domain.jitter import jitter_for
 from neonhub.domain.occurrences import count_ticks, latest_tick, next_tick
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, HoldReason, Overlap, Reason, SessionStatus
@@ -14,18 +13,20 @@ LIVE_SECONDS = 5
 """A tick no later than this is live: it needs no catching up."""
 
 
-class DueSchedule(NamedTuple):
-    """A schedule with what decides its due ticks."""
+MAX_ROWS = 100
+"""How many ticks of one schedule are caught up in one step; the rest stays due."""
 
-    id: str
+
+class DueSchedule(NamedTuple):
+    """What decides the due ticks of a schedule, and nothing else: equal ones are decided alike."""
+
     recurrence: Recurrence
     next_tick_at: datetime
-    jitter_seconds: int = 0
+    jitter: timedelta = timedelta()  # of this schedule
     overlap: Overlap = Overlap.SKIP
     catch_up: CatchUp = CatchUp.LATEST
     catch_up_window_seconds: int = 3600
-    max_runs: int | None = None
-    run_count: int = 0
+    runs_left: int | None = None  # None: any number
     paused: bool = False
     skip_next: bool = False
     active: int = 0  # sessions that run, retry or wait, held ones included
@@ -52,12 +53,12 @@ class Decision(NamedTuple):
     rows: tuple[TickRow, ...]
     next_tick_at: datetime | None
     next_run_at: datetime | None
-    run_count: int
+    runs: int  # rows that run or wait to, which count against `maxRuns`
     skip_next: bool = False
     replace: bool = False  # running and waiting sessions are to be stopped first
 
 
-def decide(due: DueSchedule, now: datetime, *, max_rows: int = 100) -> Decision:
+def decide(due: DueSchedule, now: datetime, *, max_rows: int = MAX_ROWS) -> Decision:
     """Decide every tick that is due at `now`: each gets a row, its own or a shared one.
 
     A tick within the catch-up window runs as `catch_up` says; what is older or not chosen shares
@@ -67,8 +68,7 @@ def decide(due: DueSchedule, now: datetime, *, max_rows: int = 100) -> Decision:
         now: Timezone-aware instant.
         max_rows: How many ticks are caught up in one step; the rest stays due.
     """
-    jitter = jitter_for(due.id, due.jitter_seconds)
-    return _Deciding(due, jitter, now).decide(max_rows)
+    return _Deciding(due, now).decide(max_rows)
 
 
 def give_up_due(
@@ -108,17 +108,17 @@ class _Deciding:
 
     __slots__ = (
         *("due", "rec", "jitter", "horizon"),
-        *("first", "rows", "run_count", "skip_next", "replace", "room"),
+        *("first", "rows", "runs", "skip_next", "replace", "room"),
     )
 
-    def __init__(self, due: DueSchedule, jitter: timedelta, now: datetime) -> None:
+    def __init__(self, due: DueSchedule, now: datetime) -> None:
         self.due = due
         self.rec = due.recurrence
-        self.jitter = jitter
-        self.horizon = now - jitter
+        self.jitter = due.jitter
+        self.horizon = now - due.jitter
         self.first: datetime | None = due.next_tick_at
         self.rows: list[TickRow] = []
-        self.run_count = due.run_count
+        self.runs = 0
         self.skip_next = due.skip_next
         self.replace = False
         self.room = due.room
@@ -140,13 +140,13 @@ class _Deciding:
             rows=tuple(self.rows),
             next_tick_at=next_tick_at,
             next_run_at=next_tick_at and next_tick_at + self.jitter,
-            run_count=self.run_count,
+            runs=self.runs,
             skip_next=self.skip_next,
             replace=self.replace,
         )
 
     def _is_exhausted(self) -> bool:
-        return self.due.max_runs is not None and self.run_count >= self.due.max_runs
+        return self.due.runs_left is not None and self.runs >= self.due.runs_left
 
     def _is_due(self) -> bool:
         return self.first is not None and self.first <= self.horizon
@@ -210,7 +210,7 @@ class _Deciding:
             self._row(tick, SessionStatus.SKIPPED, Reason.OVERLAP)
 
     def _queue(self, tick: datetime, hold: HoldReason | None) -> None:
-        self.run_count += 1
+        self.runs += 1
         self.room = self.room and self.room - 1
         self.rows.append(TickRow(tick, tick + self.jitter, SessionStatus.QUEUED, hold_reason=hold))
 

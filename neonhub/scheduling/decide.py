@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, func, select
 from sqlalchemy.orm import Session
 
 from neonhub.database import connection_of
-from neonhub.domain.decision import Decision, DueSchedule, decide
+from neonhub.domain.decision import MAX_ROWS, Decision, DueSchedule, decide
 from neonhub.domain.jitter import jitter_for
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, HoldReason, Overlap, Priority, SessionStatus
@@ -77,6 +77,10 @@ class _Row(NamedTuple):
     skip_next: bool
 
 
+_RECURRENCE = slice(3, 10)
+"""The columns of a row that are the fields of its recurrence, in the same order."""
+
+
 def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Decided:
     """Decide what is due of the schedules given; what was decided already stays as it is.
 
@@ -126,13 +130,14 @@ def _decide_each(
 ) -> dict[str, Decision]:
     is_paused, max_queued, active, waiting = _standing(db, due)
     none = _Active()
+    decide_once = cache(decide)  # many of a batch differ in nothing that decides them
     decisions: dict[str, Decision] = {}
     for row in due:
         try:
             room = max(0, max_queued - waiting[row.agent_key])
             schedule = _due_schedule(row, active.get(row.id, none), is_paused, room)
-            decision = decisions[row.id] = decide(schedule, now)
-            waiting[row.agent_key] += decision.run_count - row.run_count
+            decision = decisions[row.id] = decide_once(schedule, now)
+            waiting[row.agent_key] += decision.runs
         except Exception as error:
             logger.exception("Set aside: %s", error, extra={"schedule_id": row.id})
             decided.set_aside.add(row.id)
@@ -189,30 +194,22 @@ def _count_active(is_sqlite: bool) -> Executable:
 
 
 def _due_schedule(row: _Row, active: _Active, is_paused: bool, room: int) -> DueSchedule:
+    jitter = jitter_for(row.id, row.jitter_seconds)
+    columns: tuple[Any, ...] = row
     return DueSchedule(
-        id=row.id,
-        recurrence=Recurrence(
-            cron_expression=row.cron_expression,
-            interval_seconds=row.interval_seconds,
-            run_at=row.run_at,
-            timezone=row.timezone,
-            anchor=row.anchor_at,
-            start_at=row.start_at,
-            end_at=row.end_at,
-        ).jittered(jitter_for(row.id, row.jitter_seconds)),
+        recurrence=Recurrence._make(columns[_RECURRENCE]).jittered(jitter),
         next_tick_at=row.next_tick_at,
-        jitter_seconds=row.jitter_seconds,
+        jitter=jitter,
         overlap=_OVERLAPS[row.overlap],
         catch_up=_CATCH_UPS[row.catch_up],
         catch_up_window_seconds=row.catch_up_window_seconds,
-        max_runs=row.max_runs,
-        run_count=row.run_count,
+        runs_left=None if row.max_runs is None else row.max_runs - row.run_count,
         paused=is_paused or row.paused_at is not None,
         skip_next=row.skip_next,
         active=active.all,
         waiting=active.waiting,
         catching_up=active.catching_up,
-        room=room,
+        room=min(room, MAX_ROWS),  # more makes no difference
     )
 
 

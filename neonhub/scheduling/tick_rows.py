@@ -130,7 +130,7 @@ def advance(db: Session, decisions: Mapping[str, Decision], *, fired: int) -> No
     """Move schedules on to their next tick, and count what fired."""
     connection, is_sqlite = connection_of(db)
     rows = [
-        (key, each.next_tick_at, each.next_run_at, each.run_count, int(each.skip_next))
+        (key, each.next_tick_at, each.next_run_at, each.runs, int(each.skip_next))
         for key, each in decisions.items()
     ]
     moved = _update_moved(is_sqlite), _MOVED.values(rows, is_sqlite=is_sqlite)
@@ -143,7 +143,7 @@ _COUNT_FIRED = update(Fleet).values(
     fired_total=Fleet.fired_total + bindparam("fired", type_=Integer())
 )
 _MOVED = GivenTable(
-    "moved", id=str, next_tick_at=datetime, next_run_at=datetime, run_count=int, skip_next=int
+    "moved", id=str, next_tick_at=datetime, next_run_at=datetime, runs=int, skip_next=int
 )
 
 
@@ -156,7 +156,7 @@ def _update_moved(is_sqlite: bool) -> Executable:
         .values(
             next_tick_at=moved.c.next_tick_at,
             next_run_at=moved.c.next_run_at,
-            run_count=moved.c.run_count,
+            run_count=Schedule.run_count + moved.c.runs,
             skip_next=moved.c.skip_next == 1,
         )
     )

@@ -146,7 +146,7 @@ def test_a_tick_that_jitter_would_carry_past_the_end_is_none() -> None:
 def due(**values: Any) -> DueSchedule:
     """A schedule every ten minutes, with its tick of 12:10 due next."""
     every_ten = Recurrence(interval_seconds=600, anchor=at("12:10"))
-    defaults: dict[str, Any] = {"id": "s", "recurrence": every_ten, "next_tick_at": at("12:10")}
+    defaults: dict[str, Any] = {"recurrence": every_ten, "next_tick_at": at("12:10")}
     return DueSchedule(**(defaults | values))
 
 

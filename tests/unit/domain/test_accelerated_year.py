@@ -41,7 +41,6 @@ def lived_through(rec: Recurrence, chance: random.Random) -> Iterator[datetime]:
             chance.random() * 3 * DAY if away else chance.random() * timedelta(seconds=2)
         )
         due = DueSchedule(
-            id="s",
             recurrence=rec,
             next_tick_at=state,
             overlap=Overlap.ALLOW,

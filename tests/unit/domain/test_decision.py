@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neonhub.domain.decision import Decision, DueSchedule, decide
-from neonhub.domain.jitter import jitter_for
 from neonhub.domain.occurrences import count_ticks
 from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, Overlap
@@ -23,7 +22,7 @@ def minutes(count: float) -> timedelta:
 
 
 def due(**values: Any) -> DueSchedule:
-    defaults: dict[str, Any] = {"id": "s", "recurrence": MINUTELY, "next_tick_at": NOW}
+    defaults: dict[str, Any] = {"recurrence": MINUTELY, "next_tick_at": NOW}
     return DueSchedule(**(defaults | values))
 
 
@@ -120,9 +119,9 @@ def test_a_person_may_skip_one_tick() -> None:
 
 
 def test_a_schedule_is_done_after_its_last_run() -> None:
-    decision = decide(due(max_runs=3, run_count=2), NOW)
+    decision = decide(due(runs_left=1), NOW)
     assert len(decision.rows) == 1
-    assert (decision.next_tick_at, decision.run_count) == (None, 3)
+    assert (decision.next_tick_at, decision.runs) == (None, 1)
 
 
 def test_a_single_instant_is_done_after_it() -> None:
@@ -131,8 +130,8 @@ def test_a_single_instant_is_done_after_it() -> None:
 
 
 def test_jitter_moves_the_plan_not_the_tick() -> None:
-    jittered = due(jitter_seconds=30)
-    jitter = jitter_for("s", 30)
+    jitter = timedelta(seconds=17.25)
+    jittered = due(jitter=jitter)
     assert decide(jittered, NOW + jitter / 2).rows == ()
     row = decide(jittered, NOW + jitter).rows[0]
     assert (row.tick_at, row.scheduled_for) == (NOW, NOW + jitter)
@@ -170,11 +169,11 @@ def test_every_due_tick_is_counted_exactly_once(
         active=active,
         paused=paused,
         catch_up_window_seconds=window,
-        jitter_seconds=jitter,
+        jitter=timedelta(seconds=jitter),
     )
     now = NOW + timedelta(seconds=late)
     decision = decide(schedule, now, max_rows=1000)
-    horizon = now - jitter_for("s", jitter) + timedelta(microseconds=1)
+    horizon = now - timedelta(seconds=jitter) + timedelta(microseconds=1)
     expected = count_ticks(MINUTELY, NOW, horizon)
     assert sum(row.missed_count or 1 for row in decision.rows) == expected
     assert len({row.tick_at for row in decision.rows}) == len(decision.rows)
