@@ -31,8 +31,8 @@ from bench.table import machine_list, shortfalls, table
 from neonhub.clock import utcnow
 
 RESULTS = Path(__file__).parent / "results"
-RUNS, QUICK_RUNS = 9, 5
-
+RUNS, FEW_RUNS, QUICK_RUNS = 9, 5, 3
+"""Of questions that take seconds each time, few; and in quick mode fewer still of the longest."""
 
 Question = Callable[[Services], list[Result]]
 
@@ -58,26 +58,28 @@ def main() -> None:
 
 
 def _questions(quick: bool) -> dict[str, Question]:
-    runs = QUICK_RUNS if quick else RUNS
+    runs = FEW_RUNS if quick else RUNS
     return {
         "ticks": partial(ticks.measure, runs=runs),
         "check_loop": partial(check_loop.measure, runs=runs),
         "due_selection": partial(
             due_selection.measure, runs=runs, schedules=10_000 if quick else 100_000
         ),
-        "firing": partial(firing.measure, runs=QUICK_RUNS, share=0.1 if quick else 1),
+        "firing": partial(
+            firing.measure, runs=QUICK_RUNS if quick else FEW_RUNS, share=0.1 if quick else 1
+        ),
         "growth": partial(growth.measure, runs=runs, sizes=growth.SIZES[: 1 if quick else None]),
         "live_events": partial(live_events.measure, runs=runs, many=1000 if quick else 5000),
         "requests_while_firing": partial(requests_while_firing.measure, runs=2 if quick else RUNS),
         "idle_system": partial(
-            idle_system.measure, runs=2 if quick else RUNS, seconds=10 if quick else 40
+            idle_system.measure, runs=2 if quick else RUNS, seconds=8 if quick else 40
         ),
-        "redis_bytes": partial(redis_bytes.measure, runs=runs),
+        "redis_bytes": partial(redis_bytes.measure, runs=QUICK_RUNS if quick else RUNS),
         "firing_lag": partial(firing_lag.measure, firings=4 if quick else 40),
-        "history": partial(history.measure, runs=QUICK_RUNS, many=50_000 if quick else 10_000_000),
-        "pruning": partial(pruning.measure, runs=QUICK_RUNS, many=50_000 if quick else 1_000_000),
+        "history": partial(history.measure, runs=FEW_RUNS, many=50_000 if quick else 10_000_000),
+        "pruning": partial(pruning.measure, runs=FEW_RUNS, many=50_000 if quick else 1_000_000),
         "sessions": partial(
-            sessions.measure, runs=2 if quick else QUICK_RUNS, share=0.2 if quick else 1
+            sessions.measure, runs=2 if quick else FEW_RUNS, share=0.2 if quick else 1
         ),
     }
 

@@ -55,7 +55,7 @@ def measure(services: Services, *, runs: int, share: float = 1) -> list[Result]:
     """The rows of this question; all that is run is queued at once, by one program.
 
     Args:
-        share: Of the jobs of peers that the whole benchmark runs.
+        share: Of the jobs that the whole benchmark runs; of ours, never less than half.
     """
     peers = {
         name: run_peer(services, "draining", program, int(jobs * share), runs)
@@ -63,21 +63,24 @@ def measure(services: Services, *, runs: int, share: float = 1) -> list[Result]:
     }
     results = [_row(f"{name}, results kept", samples) for name, samples in peers.items()]
     medians = {name: median(samples) for name, samples in peers.items()}
+    seconds = RUN_SECONDS * max(share, 0.5)
     for kind in services.databases:
         with start_without_pool(services, kind) as web, _stock_workers(services, web):
-            stock = _rates(web, services.redis, STOCK_WARM_UP, runs)
+            stock = _rates(web, services.redis, STOCK_WARM_UP, runs, seconds)
         with start_system(services, kind) as system:
-            ours = _rates(system, services.redis, WARM_UP, runs)
+            ours = _rates(system, services.redis, WARM_UP, runs, seconds)
         others = medians | {STOCK: median(stock)}
         results.append(_row(f"{STOCK}, {kind}", stock))
         results.append(_row(f"NeonHub's pool, {kind}", ours, others, TARGETS))
     return results
 
 
-def _rates(system: RunningSystem, redis: Redis, warm_up: int, runs: int) -> list[float]:
+def _rates(
+    system: RunningSystem, redis: Redis, warm_up: int, runs: int, seconds: float
+) -> list[float]:
     database = Database(system.env["DATABASE_URL"])
     rate = _sessions_per_second(database, redis, warm_up)
-    count = min(MOST, max(warm_up, int(rate * RUN_SECONDS)))
+    count = min(MOST, max(warm_up, int(rate * seconds)))
     found = [_sessions_per_second(database, redis, count) for _ in range(runs)]
     database.close()
     return found
