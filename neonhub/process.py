@@ -5,7 +5,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +32,26 @@ def die_with_parent(parent_pid: int, signum: int = signal.SIGKILL) -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
     if os.getppid() != parent_pid:
         os._exit(1)
+
+
+def run_apart(work: Callable[[], object]) -> bool:
+    """Run something in a forked child and wait for it: the memory it takes goes with it.
+
+    Call it from the main thread, while it is the only one, and with no connection open.
+
+    Returns:
+        Whether it came to its end; what it raised is not told.
+    """
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    code = 1
+    with suppress(BaseException):
+        die_with_parent(parent)
+        work()
+        code = 0
+    os._exit(code)
 
 
 def limit_memory(limit_bytes: int | None) -> None:

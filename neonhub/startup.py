@@ -13,9 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from neonhub.config import Settings, load_settings, prepare_folders
 from neonhub.database import Database
 from neonhub.errors import ConfigError
-from neonhub.migrations import migrate
+from neonhub.migrations import is_up_to_date, migrate
 from neonhub.observability.error_reports import start_error_reports
 from neonhub.observability.logs import configure_logging
+from neonhub.process import run_apart
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -50,12 +51,14 @@ def run_process(process: str, main: Callable[[Settings], None]) -> None:
 def prepare_database(
     database: Database,
     *,
+    apart: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
     """Bring the database to the newest schema, and wait for it as long as it is away.
 
     Args:
+        apart: Whether a child migrates it; a process with threads or greenlets can have none.
         should_stop: Asked before each try.
         sleep: Waits so many seconds before the next try.
 
@@ -63,7 +66,16 @@ def prepare_database(
         Whether it is ready; False if asked to stop first.
     """
     sentence = "The database does not answer; trying on"
-    return _wait(sentence, partial(migrate, database), DBAPIError, should_stop, sleep)
+    attempt = partial(_migrate_apart if apart else migrate, database)
+    return _wait(sentence, attempt, DBAPIError, should_stop, sleep)
+
+
+def _migrate_apart(database: Database) -> None:
+    """Migrate in a child: it takes 13 MB, which this process would keep as long as it runs."""
+    if not is_up_to_date(database):
+        database.close()
+        run_apart(partial(migrate, database))
+    migrate(database)  # what stopped the child stops this process, and is raised
 
 
 def wait_for_redis(redis: "Redis", *, sleep: Callable[[float], None] = time.sleep) -> None:

@@ -18,7 +18,9 @@ def start(worker: Any) -> None:
     """Take up work in a fresh gunicorn worker; called after gevent has patched."""
     app: Flask = worker.wsgi
     services: Services = app.extensions["neonhub"]
-    gevent.spawn(prepare_database, services.database, should_stop=lambda: not worker.alive)
+    gevent.spawn(
+        prepare_database, services.database, apart=False, should_stop=lambda: not worker.alive
+    )
     gevent.signal_handler(signal.SIGTERM, _end, worker)
 
 

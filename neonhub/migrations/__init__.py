@@ -23,7 +23,7 @@ def migrate(database: Database, *, revision: str = _HEAD) -> None:
     Raises:
         sqlalchemy.exc.OperationalError: The database does not answer.
     """
-    if revision == _HEAD and _is_up_to_date(database):
+    if revision == _HEAD and is_up_to_date(database):
         return
     # Imported only now: most starts find the newest schema, and Alembic takes 10 MB.
     chain = import_module("neonhub.migrations.chain")
@@ -31,6 +31,16 @@ def migrate(database: Database, *, revision: str = _HEAD) -> None:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
         chain.upgrade(connection, revision)
+
+
+def is_up_to_date(database: Database) -> bool:
+    """Whether there is nothing to migrate.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: The database does not answer.
+    """
+    with database.engine.connect() as connection:
+        return is_migrated(connection)
 
 
 def is_migrated(connection: Connection) -> bool:
@@ -46,8 +56,3 @@ def newest_revision() -> str:
     """The last step of the chain; a step's file begins with its number."""
     steps = (Path(__file__).parent / "versions").glob("[0-9]*.py")
     return max(step.stem.partition("_")[0] for step in steps)
-
-
-def _is_up_to_date(database: Database) -> bool:
-    with database.engine.connect() as connection:
-        return is_migrated(connection)

@@ -1,9 +1,13 @@
 """What every process does first."""
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from alembic.util import CommandError
+from sqlalchemy import text
 
 from neonhub.config import Settings
 from neonhub.database import Database
@@ -17,6 +21,16 @@ from neonhub.startup import (
     run_process,
     wait_for_redis,
 )
+
+ROOT = Path(__file__).parents[2]
+
+PREPARE = """
+import sys
+from neonhub.database import Database
+from neonhub.startup import prepare_database
+
+print(prepare_database(Database(sys.argv[1])), "alembic" in sys.modules)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +73,22 @@ def test_an_empty_database_gets_the_newest_schema(tmp_path: Path) -> None:
     assert prepare_database(database)
     with database.engine.begin() as connection:
         assert is_migrated(connection)
+    database.close()
+
+
+def test_a_process_keeps_nothing_of_a_migration(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PREPARE, f"sqlite:///{tmp_path}/new.db"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"
+
+
+def test_what_stops_a_migration_stops_the_process(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/strange.db")
+    with database.begin() as db:
+        db.execute(text("CREATE TABLE alembic_version (version_num TEXT)"))
+        db.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
+    with pytest.raises(CommandError, match="9999"):
+        prepare_database(database)
     database.close()
 
 
