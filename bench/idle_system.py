@@ -12,6 +12,7 @@ from bench.result import Result
 from bench.services import Services
 from bench.target import Target, at_most
 from tests.e2e.running import RunningSystem
+from tests.waiting import wait_until
 
 LIMIT_CPU_PERCENT = 1
 STRETCH_MB = 150
@@ -33,15 +34,26 @@ RQ_PROGRAMS = (
 SETTLED_SECONDS = 5
 """After the start, before anything is read: the seeds are written, caches are filled."""
 
+SEEDED = "/api/agents/content-creator"
+WORK = 20
+"""Sessions at once: so many that each of the five workers has its share."""
+
+WORK_SECONDS = 60
+"""How long they may take; there are 2 to 3 seconds in each."""
+
 
 def measure(services: Services, *, runs: int, seconds: float = 20) -> list[Result]:
-    """The rows of this question; SQLite and the embedded server, as `python app.py` has it."""
+    """The rows of this question; SQLite and the embedded server, as `python app.py` has it.
+
+    It is idle in the folder that it has just set up.
+    """
     folder = services.new_folder()
     ready_ms = [_ready_ms(folder) for _ in range(1 + runs)][1:]
-    with RunningSystem(folder) as system:
+    with RunningSystem(services.new_folder()) as system:
         time.sleep(SETTLED_SECONDS)
         memory = [pss_mb(system.processes()) for _ in range(runs)]
         cpu = [cpu_percent(system.processes(), seconds / runs) for _ in range(runs)]
+        rested = _rested_mb(system)
     celery = _settled_mb(services, CELERY_PROGRAMS)
     rq = _settled_mb(services, RQ_PROGRAMS)
     return [
@@ -54,6 +66,7 @@ def measure(services: Services, *, runs: int, seconds: float = 20) -> list[Resul
             at_most(1, CELERY),
             at_most(STRETCH_MB),
         ),
+        _memory_row("NeonHub, just after work for all five", [rested], {CELERY: celery, RQ: rq}),
         _row("CPU of the idle system", "NeonHub, % of a core", "%", cpu, LIMIT_CPU_PERCENT),
         _row("start until ready, warm", "python app.py", "ms", ready_ms, LIMIT_READY_MS),
     ]
@@ -64,6 +77,15 @@ def _settled_mb(services: Services, programs: Sequence[str]) -> float:
     with start_peers(services, commands, PROCESSES) as processes:
         time.sleep(SETTLED_SECONDS)
         return pss_mb(processes())
+
+
+def _rested_mb(system: RunningSystem) -> float:
+    """While the agents' processes of all five workers wait for more, which they do for a minute."""
+    for _ in range(WORK):
+        assert system.post(f"{SEEDED}/run", {}).ok
+    done = f"{SEEDED}/sessions?status=COMPLETED"
+    wait_until(lambda: system.get(done).json()["total"] >= WORK, seconds=WORK_SECONDS)
+    return pss_mb(system.processes())
 
 
 def pss_mb(processes: Sequence[psutil.Process]) -> float:
