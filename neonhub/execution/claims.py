@@ -1,6 +1,6 @@
 """Taking queued sessions: one worker gets each, every other one finds it taken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -72,29 +72,47 @@ def lock_wanted(wanted: Sequence[Wanted], *, is_sqlite: bool) -> Query | None:
     return _locked(is_sqlite), ids
 
 
-def claim_locked(
-    db: Session, wanted: Sequence[Wanted], locked: Sequence[Any], outbox: Outbox, *, now: datetime
+def startable_of(wanted: Sequence[Wanted], locked: Sequence[Any]) -> list[Any]:
+    """What may start of the sessions wanted, most urgent first.
+
+    Args:
+        locked: The rows of `lock_wanted`.
+    """
+    asked = {(each.session_id, each.attempt) for each in wanted}
+    startable = [row for row in locked if (row.id, row.attempt) in asked and _may_start(row)]
+    return sorted(startable, key=lambda row: (row.priority_rank, row.queued_at, row.id))
+
+
+def claim_startable(
+    db: Session,
+    wanted: Sequence[Wanted],
+    startable: Sequence[Any],
+    outbox: Outbox,
+    *,
+    with_slot: Collection[str] = (),
+    now: datetime,
 ) -> tuple[list[Claim], list[Query], list[Told]]:
-    """Take those of the sessions wanted that may start, and a slot for each.
+    """Take sessions that may start, and a slot for each.
 
     Without a free slot a session is held, and whoever frees one releases it; after the commit
     `release_held` is to be called. Free slots go to the most urgent sessions.
 
     Args:
-        locked: The rows of `lock_wanted`.
+        startable: The rows of `startable_of`.
+        with_slot: Those of them that have a slot already.
         now: Timezone-aware instant the leases start at.
 
     Returns:
         The claims, what is still to be run to write them, and what is to be told of them. Missing
         are sessions that another worker took, that may not start, or that no slot is left for.
     """
-    if locked and locked[0].lease_ms is None:
+    if startable and startable[0].lease_ms is None:
         get_fleet(db)  # says what is missing
-    startable = _startable(wanted, locked)
-    reserved = [row.id for row in startable if row.reserved_slot is not None]
-    with_slot = take_slots(db, [row.id for row in startable], reserved=reserved, now=now)
-    _hold(db, [row.id for row in startable if row.id not in with_slot], outbox)
-    rows = [row for row in startable if row.id in with_slot]
+    without = [row for row in startable if row.id not in with_slot]
+    reserved = [row.id for row in without if row.reserved_slot is not None]
+    taken = take_slots(db, [row.id for row in without], reserved=reserved, now=now)
+    _hold(db, [row.id for row in without if row.id not in taken], outbox)
+    rows = [row for row in startable if row.id in taken or row.id in with_slot]
     workers = {each.session_id: each.worker for each in wanted}
     claims = [_claim_of(row, new_id()) for row in rows]
     starting = _start(claims, workers, now, is_sqlite=connection_of(db)[1])
@@ -116,13 +134,6 @@ def release_held(database: Database, outbox: Outbox, *, now: datetime) -> None:
 _STARTED = GivenTable("started", session_id=str, attempt=int, token=str, worker=str)
 _HELD = GivenTable("held", session_id=str)
 _NOW = bindparam("now", type_=UtcDateTime())
-
-
-def _startable(wanted: Sequence[Wanted], locked: Sequence[Any]) -> list[Any]:
-    """What may start of the sessions wanted, most urgent first."""
-    asked = {(each.session_id, each.attempt) for each in wanted}
-    startable = [row for row in locked if (row.id, row.attempt) in asked and _may_start(row)]
-    return sorted(startable, key=lambda row: (row.priority_rank, row.queued_at, row.id))
 
 
 def _may_start(row: Any) -> bool:

@@ -1,7 +1,7 @@
 """Writing the ends of attempts, and setting free whoever waited for them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, Protocol
@@ -23,10 +23,16 @@ from neonhub.domain.endings import AttemptEnd, NextState, Standing, after_attemp
 from neonhub.domain.instant import text_of
 from neonhub.domain.states import HoldReason, Priority, SessionStatus
 from neonhub.execution.fleet import get_fleet
-from neonhub.execution.holds import release_of_schedule, release_of_schedules
+from neonhub.execution.holds import holding, release_of_schedule, release_of_schedules
 from neonhub.execution.locking import given_ids, locking
 from neonhub.execution.outbox import About, Outbox, Told
-from neonhub.execution.slots import assign_free_slots, free_slots, give_back, keep_allowed
+from neonhub.execution.slots import (
+    assign_free_slots,
+    free_slots,
+    give_back,
+    inherited,
+    keep_allowed,
+)
 from neonhub.models import Agent, AgentSession, Attempt, Fleet
 from neonhub.models.attempt import IS_RUNNING
 from neonhub.models.given_rows import GivenTable
@@ -66,6 +72,15 @@ class Ended:
     outcome: Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became of attempts that ended."""
+
+    written: set[str] = field(default_factory=set)  # sessions whose end was written
+    told: list[Told] = field(default_factory=list)  # what is to be told of them
+    heirs: set[str] = field(default_factory=set)  # those who have their slots now
+
+
 def finish_in(db: Session, ended: Sequence[Ended], outbox: Outbox, *, now: datetime) -> set[str]:
     """End attempts inside a transaction, each with its token, and move their sessions on.
 
@@ -74,9 +89,9 @@ def finish_in(db: Session, ended: Sequence[Ended], outbox: Outbox, *, now: datet
     """
     connection, is_sqlite = connection_of(db)
     locked, mine = run_all(connection, end_attempts(ended, now=now, is_sqlite=is_sqlite))
-    written, told = finish_locked(db, ended, locked, mine, outbox, now=now)
-    outbox.tell(db, told, now=now)
-    return written
+    finished = finish_locked(db, ended, locked, mine, outbox, now=now)
+    outbox.tell(db, finished.told, now=now)
+    return finished.written
 
 
 def end_attempts(
@@ -106,19 +121,18 @@ def finish_locked(
     mine: Sequence[Any],
     outbox: Outbox,
     *,
+    heirs: Sequence[str] = (),
     now: datetime,
-) -> tuple[set[str], list[Told]]:
+) -> Finished:
     """Move on the sessions of attempts just ended.
 
     Args:
         locked: The sessions that `end_attempts` locked.
         mine: The attempts it ended.
-
-    Returns:
-        The ids of the sessions whose end was written, and what is to be told of them.
+        heirs: Sessions that may have the slots, as `give_back` says.
     """
     if not mine:
-        return set(), []
+        return Finished()
     if any(row.backoff_base_ms is None for row in locked):
         get_fleet(db)  # says what is missing
     rows = {row.id: row for row in locked}
@@ -128,15 +142,14 @@ def finish_locked(
         for row in sorted(mine, key=lambda row: row.session_id)
     }
     lefts = [_left(rows[session_id], outcome, now) for session_id, outcome in outcomes.items()]
-    freed, written = _give_back_and_write(db, lefts, now)
-    is_slot_free = keep_allowed(db, freed)
+    slots, written, holders = _write(db, lefts, heirs, now)
+    is_slot_free = keep_allowed(db, slots)
     if is_slot_free and any(row.is_slot_wanted for row in written):
         outbox.jobs += assign_free_slots(db, now=now)
-    schedules = {left.schedule_id for left in lefts if left.finished_at and left.schedule_id}
-    outbox.jobs += release_of_schedules(db, schedules, now=now)
+    outbox.jobs += release_of_schedules(db, holders, now=now)
     for left in lefts:
         _go_on(left, outbox, now)
-    return set(outcomes), [_told(left, now) for left in lefts]
+    return Finished(set(outcomes), [_told(left, now) for left in lefts], inherited(slots))
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +268,21 @@ def _left(row: Any, outcome: Outcome, now: datetime) -> _Left:
     )
 
 
-def _give_back_and_write(db: Session, lefts: Sequence[_Left], now: datetime) -> list[list[Any]]:
-    """Give back the slots, and write the sessions as they are left: the rows of both."""
+def _write(
+    db: Session, lefts: Sequence[_Left], heirs: Sequence[str], now: datetime
+) -> list[list[Any]]:
+    """Give back the slots, write the sessions as they are left, and see what waited for them."""
     connection, is_sqlite = connection_of(db)
     given = _LEFT.values(map(_values, lefts), is_sqlite=is_sqlite)
-    slots = give_back([left.id for left in lefts], is_sqlite=is_sqlite)
-    return run_all(connection, [slots, (_set_left(is_sqlite), {**given, "now": now})])
+    schedules = {left.schedule_id for left in lefts if left.finished_at and left.schedule_id}
+    return run_all(
+        connection,
+        [
+            give_back([left.id for left in lefts], heirs=heirs, is_sqlite=is_sqlite),
+            (_set_left(is_sqlite), {**given, "now": now}),
+            holding(schedules, is_sqlite=is_sqlite),
+        ],
+    )
 
 
 def _values(left: _Left) -> tuple[Any, ...]:

@@ -3,15 +3,16 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from sqlalchemy import Executable, Select, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from neonhub.database import connection_of
 from neonhub.domain.states import HoldReason, Overlap, Priority, SessionStatus, Trigger
 from neonhub.models import AgentSession, Fleet, Schedule
 from neonhub.models.given_rows import GivenTable
 from neonhub.redis.queues import Job
+from neonhub.statements import Query
 
 OF_SCHEDULE = (HoldReason.OVERLAP, HoldReason.CATCH_UP)
 """What holds a live session until its schedule's active one has ended."""
@@ -31,33 +32,40 @@ def release(session: AgentSession, *, now: datetime) -> Job:
     return next_push(session, now=now)
 
 
-def release_of_schedules(db: Session, schedule_ids: Collection[str], *, now: datetime) -> list[Job]:
+def holding(schedule_ids: Collection[str], *, is_sqlite: bool) -> Query | None:
+    """What tells which of some schedules hold a session."""
+    if not schedule_ids:
+        return None
+    return _holding(is_sqlite), _SCHEDULES.values(
+        [(each,) for each in schedule_ids], is_sqlite=is_sqlite
+    )
+
+
+def release_of_schedules(db: Session, holding: Sequence[Any], *, now: datetime) -> list[Job]:
     """Release what each of some schedules holds, as `release_of_schedule` does for one.
+
+    Args:
+        holding: The rows of `holding`.
 
     Returns:
         The jobs, to be handed over after the commit.
     """
-    if not schedule_ids:
-        return []
-    connection, is_sqlite = connection_of(db)
-    given = _SCHEDULES.values([(each,) for each in schedule_ids], is_sqlite=is_sqlite)
-    holding = connection.scalars(_holding(is_sqlite), given).all()
     # In an order, so that of two who release for the same schedules, none waits for ever.
-    jobs = [release_of_schedule(db, each, now=now) for each in sorted(holding)]
-    return [job for of_one in jobs for job in of_one]
+    schedule_ids = sorted(row.schedule_id for row in holding)
+    return [job for each in schedule_ids for job in release_of_schedule(db, each, now=now)]
 
 
 _SCHEDULES = GivenTable("ended", schedule_id=str)
+_RELEASED = (*OF_SCHEDULE, HoldReason.BACKFILL)
 
 
 @cache
 def _holding(is_sqlite: bool) -> Executable:
-    """Which of the schedules given hold a session."""
     ended = _SCHEDULES.on(is_sqlite=is_sqlite)
     held = exists().where(
         AgentSession.schedule_id == ended.c.schedule_id,
         AgentSession.finished_at.is_(None),
-        AgentSession.hold_reason.in_([*OF_SCHEDULE, HoldReason.BACKFILL]),
+        or_(*(AgentSession.hold_reason == each.value for each in _RELEASED)),
     )
     return select(ended.c.schedule_id).where(held)
 

@@ -2,15 +2,30 @@
 
 A slot is free, reserved for a session that was held, or taken by a running one. Whoever frees a
 slot hands it to the most urgent held session in the same transaction, so a free slot means that
-nobody is held for one, and no newcomer overtakes a more urgent session.
+nobody is held for one, and no newcomer overtakes a more urgent session. If nobody is held, it may
+pass at once to a session that begins in that transaction.
 """
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    Executable,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from neonhub.database import changed_rows, connection_of
@@ -47,25 +62,36 @@ def free_slots(db: Session, session_ids: Sequence[str], *, now: datetime) -> lis
         The jobs of the sessions released, to be handed over after the commit.
     """
     connection, is_sqlite = connection_of(db)
-    freed = run(connection, *give_back(session_ids, is_sqlite=is_sqlite))
-    return assign_free_slots(db, now=now) if keep_allowed(db, freed) else []
+    given_back = run(connection, *give_back(session_ids, is_sqlite=is_sqlite))
+    return assign_free_slots(db, now=now) if keep_allowed(db, given_back) else []
 
 
-def give_back(session_ids: Sequence[str], *, is_sqlite: bool) -> Query:
-    """What frees the slots of sessions, those that have one; `keep_allowed` is to follow."""
-    rows = _SESSIONS.values([(each,) for each in session_ids], is_sqlite=is_sqlite)
-    return _free(is_sqlite), rows
+def give_back(session_ids: Sequence[str], *, heirs: Sequence[str] = (), is_sqlite: bool) -> Query:
+    """What frees the slots of sessions, those that have one; `keep_allowed` is to follow.
+
+    Args:
+        heirs: Sessions that begin just now and want a slot: the slot of each ended session is
+            theirs at once, unless somebody is held for one or there are too many.
+    """
+    pairs = zip_longest(session_ids, heirs[: len(session_ids)])
+    return _free(is_sqlite), _ENDING.values(pairs, is_sqlite=is_sqlite)
 
 
-def keep_allowed(db: Session, freed: Sequence[Any]) -> bool:
+def inherited(given_back: Sequence[Any]) -> set[str]:
+    """The heirs that have a slot now, by the rows of `give_back`."""
+    return {row.session_id for row in given_back if row.session_id is not None}
+
+
+def keep_allowed(db: Session, given_back: Sequence[Any]) -> bool:
     """Remove those slots just freed that are beyond what the fleet allows.
 
     Args:
-        freed: The rows of `give_back`.
+        given_back: The rows of `give_back`.
 
     Returns:
         Whether any is free now.
     """
+    freed = [row for row in given_back if row.session_id is None]
     if any(row.is_surplus for row in freed):
         return _remove_surplus(db, [row.number for row in freed])
     return bool(freed)
@@ -104,7 +130,8 @@ def fit_slots(db: Session) -> None:
     db.execute(delete(Slot).where(Slot.number.in_(spare), Slot.session_id.is_(None)))
 
 
-_SESSIONS = GivenTable("ending", session_id=str)
+_SESSIONS = GivenTable("reserving", session_id=str)
+_ENDING = GivenTable("ending", session_id=str, heir_id=str)
 _NUMBERED = GivenTable("given", number=int, session_id=str)
 _NOW = bindparam("now", type_=UtcDateTime())
 _IS_FREE = or_(Slot.session_id.is_(None), Slot.reserved_until < _NOW)
@@ -155,13 +182,16 @@ def _take(is_sqlite: bool) -> Executable:
 
 @cache
 def _free(is_sqlite: bool) -> Executable:
-    given = _SESSIONS.on(is_sqlite=is_sqlite)
-    mine = _SESSIONS.finds(Slot.session_id, "session_id", given=given, is_sqlite=is_sqlite)
+    given = _ENDING.on(is_sqlite=is_sqlite)
+    mine = _ENDING.finds(Slot.session_id, "session_id", given=given, is_sqlite=is_sqlite)
+    is_surplus = _COUNT > _ALLOWED
+    is_free_for_all = is_surplus | exists(select(AgentSession.id).where(IS_HELD_FOR_SLOT))
     return (
         update(Slot)
         .where(mine)
-        .values(session_id=None, reserved_until=None)
-        .returning(Slot.number, (_COUNT > _ALLOWED).label("is_surplus"))
+        .values(session_id=case((is_free_for_all, null()), else_=given.c.heir_id))
+        .values(reserved_until=None)
+        .returning(Slot.number, Slot.session_id, is_surplus.label("is_surplus"))
     )
 
 

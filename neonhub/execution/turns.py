@@ -8,7 +8,14 @@ from datetime import datetime
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 from neonhub.database import Database, connection_of
-from neonhub.execution.claims import Claim, Wanted, claim_locked, lock_wanted, release_held
+from neonhub.execution.claims import (
+    Claim,
+    Wanted,
+    claim_startable,
+    lock_wanted,
+    release_held,
+    startable_of,
+)
 from neonhub.execution.endings import Ended, end_attempts, finish_locked
 from neonhub.execution.outbox import Outbox
 from neonhub.statements import run_all
@@ -28,7 +35,7 @@ class Turn:
 def turn(
     database: Database, ended: Sequence[Ended], wanted: Sequence[Wanted], *, now: datetime
 ) -> Turn:
-    """End attempts and claim others, the ends first: their slots are free for the claims.
+    """End attempts and claim others, which have the slots of those that ended.
 
     What does not wait for each other's answers is run together: on PostgreSQL each question to it
     takes as long as the work it does.
@@ -42,11 +49,15 @@ def turn(
         ending = end_attempts(ended, now=now, is_sqlite=is_sqlite)
         locking = lock_wanted(wanted, is_sqlite=is_sqlite)
         locked, mine, free = run_all(connection, [*ending, locking])
-        written, ends = finish_locked(db, ended, locked, mine, outbox, now=now)
-        claims, starting, starts = claim_locked(db, wanted, free, outbox, now=now)
-        outbox.tell(db, [*ends, *starts], now=now, after=starting)
+        startable = startable_of(wanted, free)
+        heirs = [row.id for row in startable if row.reserved_slot is None]
+        done = finish_locked(db, ended, locked, mine, outbox, heirs=heirs, now=now)
+        claims, starting, starts = claim_startable(
+            db, wanted, startable, outbox, with_slot=done.heirs, now=now
+        )
+        outbox.tell(db, [*done.told, *starts], now=now, after=starting)
     release_held(database, outbox, now=now)
-    return Turn(claims, written, outbox)
+    return Turn(claims, done.written, outbox)
 
 
 def turn_apart(
