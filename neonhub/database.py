@@ -74,7 +74,7 @@ class Database:
     @contextmanager
     def read_rows(self) -> Iterator[Connection]:
         """The same as `read`, for rows instead of objects: without a session around them."""
-        with self._reader.connect() as connection:
+        with self._reader.connect() as connection, connection.begin():
             yield connection
 
     def forget_connections(self) -> None:

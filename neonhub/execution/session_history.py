@@ -10,7 +10,6 @@ from sqlalchemy import (
     BindParameter,
     Connection,
     Integer,
-    Row,
     Select,
     and_,
     bindparam,
@@ -22,8 +21,10 @@ from sqlalchemy import (
 
 from neonhub.domain.states import ACTIVE, SessionStatus, Trigger
 from neonhub.models import AgentSession
+from neonhub.models.finding import agent_key_of
 from neonhub.models.page import Page
 from neonhub.models.session import ASKED_FOR, ENDED
+from neonhub.statements import run, run_all
 
 COUNTED = 10_000
 """Sessions a total counts up to; where there are more, it says no more than so many."""
@@ -31,7 +32,7 @@ COUNTED = 10_000
 COUNTED_AHEAD = 1000
 """Sessions counted beyond a page however deep it is, so that whoever pages on finds the end."""
 
-SessionRow: TypeAlias = Row[*tuple[Any, ...]]
+SessionRow: TypeAlias = Any
 """What a session is to those who ask for it, by the names of `AgentSession`."""
 
 _INTERNAL = {
@@ -50,7 +51,7 @@ _NEWEST_FIRST = tuple(column.desc() for column in _PLACE)
 class Wanted:
     """Which of an agent's sessions."""
 
-    agent_key: int
+    agent_id: str  # its slug
     status: SessionStatus | None = None
     trigger: Trigger | None = None
     since: datetime | None = None  # queued at or after
@@ -70,7 +71,7 @@ class Wanted:
         return places(is_active, is_asked_for, self.since is not None, self.until is not None)
 
 
-_PARAMETERS = ("agent_key", "status", "trigger", "since", "until")
+_PARAMETERS = ("agent_id", "status", "trigger", "since", "until")
 
 
 @cache
@@ -91,9 +92,8 @@ def places(
     """
     agent_key, queued_at = AgentSession.agent_key, AgentSession.queued_at
     # The sum keeps SQLite from the agent's history: of all that are active there are few.
-    query = select(*_PLACE).where(
-        (agent_key + 0 if is_active else agent_key) == _given("agent_key")
-    )
+    of_agent = (agent_key + 0 if is_active else agent_key) == agent_key_of(_given("agent_id"))
+    query = select(*_PLACE).where(of_agent)
     if is_active is not None:
         query = query.where(AgentSession.status == _given("status"))
     if is_active:
@@ -114,15 +114,20 @@ def places(
 def read_page(
     connection: Connection, wanted: Wanted, *, page: int, page_size: int
 ) -> Page[SessionRow]:
-    """A page of an agent's sessions, newest first.
+    """A page of an agent's sessions, newest first; an empty one if there is no such agent.
 
     The total is exact up to `COUNTED`, and wherever the page is among the last `COUNTED_AHEAD`.
     """
-    offset = (page - 1) * page_size
-    given = wanted.given | {"skipped": offset, "size": page_size}
-    items = connection.execute(_rows(wanted.newest_first), given).all()
-    total = _total(connection, wanted, items, offset)
-    return Page(items, page=page, page_size=page_size, total=total)
+    query, offset = wanted.newest_first, (page - 1) * page_size
+    rows = _rows(query), wanted.given | {"skipped": offset, "size": page_size}
+    if offset < COUNTED:
+        counted = max(COUNTED, offset + page_size + COUNTED_AHEAD)
+        total = _count(query), wanted.given | {"size": counted}
+        items, [[found]] = run_all(connection, [rows, total])
+    else:  # to ask twice takes less than to skip so many twice
+        items = run(connection, *rows)
+        found = _total(connection, wanted, items, offset)
+    return Page(items, page=page, page_size=page_size, total=found)
 
 
 @cache

@@ -141,9 +141,11 @@ class SessionManager:
             AgentNotFound: No agent has this id.
         """
         with self._database.read_rows() as connection:
-            key = find_agent_key(connection, agent_id)
-            wanted = Wanted(key, status, trigger, since, until)
-            return read_page(connection, wanted, page=page, page_size=page_size)
+            wanted = Wanted(agent_id, status, trigger, since, until)
+            found = read_page(connection, wanted, page=page, page_size=page_size)
+            if not found.items:
+                find_agent_key(connection, agent_id)  # or says that there is no such agent
+        return found
 
     def events(self, session_id: str, *, page: int = 1, page_size: int = 50) -> Page[SessionEvent]:
         """A session's log, oldest first.

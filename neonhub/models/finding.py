@@ -1,8 +1,9 @@
 """Finds the rows a client names, or says that they are not there."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import BindParameter, Connection, ScalarSelect, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from neonhub.errors import AgentNotFound, ScheduleNotFound
@@ -42,6 +43,11 @@ def find_agent_key(connection: Connection, agent_id: str) -> int:
     if key is None:
         raise _no_agent(agent_id)
     return key
+
+
+def agent_key_of(slug: BindParameter[Any]) -> ScalarSelect[int]:
+    """The same inside another statement, NULL if there is none: it needs no answer of its own."""
+    return select(Agent.key).where(Agent.slug == slug, Agent.deleted_at.is_(None)).scalar_subquery()
 
 
 def find_schedule(db: Session, schedule_id: str, *, lock: bool = False) -> Schedule:

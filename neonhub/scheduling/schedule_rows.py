@@ -2,7 +2,7 @@
 
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 from sqlalchemy.orm import aliased
 
 from neonhub.database import Database
@@ -11,8 +11,9 @@ from neonhub.models import Agent, AgentSession, Schedule
 from neonhub.models.finding import find_agent_key, no_schedule
 from neonhub.scheduling.last_runs import newest_run
 from neonhub.scheduling.schedule_body import DEFAULT_NAME
+from neonhub.statements import run
 
-ScheduleRow: TypeAlias = Row[*tuple[Any, ...]]
+ScheduleRow: TypeAlias = Any
 """The columns of `Schedule`, `agent_id`, `last_started_at` and `last_status`."""
 
 
@@ -23,10 +24,10 @@ def read_schedule(database: Database, schedule_id: str) -> ScheduleRow:
         ScheduleNotFound: No schedule has this id.
     """
     with database.read_rows() as connection:
-        row = connection.execute(_BY_ID, {"id": schedule_id}).one_or_none()
-    if row is None:
+        found = run(connection, _BY_ID, {"id": schedule_id})
+    if not found:
         raise no_schedule(schedule_id)
-    return row
+    return found[0]
 
 
 def read_agent_schedule(database: Database, agent_id: str, name: str = DEFAULT_NAME) -> ScheduleRow:
@@ -37,10 +38,10 @@ def read_agent_schedule(database: Database, agent_id: str, name: str = DEFAULT_N
         ScheduleNotFound: It has no schedule of this name.
     """
     with database.read_rows() as connection:
-        row = connection.execute(_BY_NAME, {"slug": agent_id, "name": name}).one_or_none()
-        if row is None:
+        found = run(connection, _BY_NAME, {"slug": agent_id, "name": name})
+        if not found:
             raise _no_schedule_of(connection, agent_id, name)
-    return row
+    return found[0]
 
 
 def _no_schedule_of(connection: Connection, agent_id: str, name: str) -> ScheduleNotFound:

@@ -35,7 +35,7 @@ def page(database: Database, number: int, size: int, **wanted: Any) -> Page[str]
 
 def test_pages_hold_each_session_once_newest_first(database: Database, agent: Agent) -> None:
     ids = add(database, agent, 7)
-    pages = [page(database, number, 3, agent_key=agent.key) for number in (1, 2, 3)]
+    pages = [page(database, number, 3, agent_id=agent.slug) for number in (1, 2, 3)]
     assert [each for found in pages for each in found.items] == ids
     assert [found.total for found in pages] == [7, 7, 7]
 
@@ -45,7 +45,7 @@ def test_a_page_past_the_end_is_empty_and_knows_the_total(
     database: Database, agent: Agent, number: int
 ) -> None:
     add(database, agent, 4)
-    found = page(database, number, 2, agent_key=agent.key)
+    found = page(database, number, 2, agent_id=agent.slug)
     assert (found.items, found.total) == ([], 4)
 
 
@@ -55,8 +55,17 @@ def test_a_long_history_is_counted_so_far_and_ahead_of_the_page(
     monkeypatch.setattr(session_history, "COUNTED", 5)
     monkeypatch.setattr(session_history, "COUNTED_AHEAD", 2)
     add(database, agent, 10)
-    totals = [page(database, number, 2, agent_key=agent.key).total for number in range(1, 7)]
+    totals = [page(database, number, 2, agent_id=agent.slug).total for number in range(1, 7)]
     assert totals == [5, 6, 8, 10, 10, 10]
+
+
+def test_an_early_page_and_its_total_are_asked_for_together(
+    database: Database, agent: Agent, statements: list[str]
+) -> None:
+    add(database, agent, 3)
+    statements.clear()
+    page(database, 1, 2, agent_id=agent.slug)
+    assert len([each for each in statements if each.startswith("SELECT")]) == 2
 
 
 @pytest.mark.parametrize("status", SessionStatus)
@@ -70,7 +79,7 @@ def test_every_filter_finds_its_own(
         values = {"status": each, "finished_at": end, "next_attempt_at": again}
         add(database, agent, 2, trigger=trigger or Trigger.MANUAL, **values)
     expected = 4 if status in (SessionStatus.QUEUED, SessionStatus.COMPLETED) else 2
-    wanted = {"agent_key": agent.key, "status": status, "trigger": trigger}
+    wanted = {"agent_id": agent.slug, "status": status, "trigger": trigger}
     found = page(database, 1, 10, since=NOW, until=NOW + timedelta(seconds=1), **wanted)
     assert (len(found.items), found.total) == (expected, expected)
     assert page(database, 1, 10, until=NOW, **wanted).total == 0
@@ -98,19 +107,19 @@ PLANS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", PLANS)
 def test_what_is_skipped_is_read_from_an_index_alone(sqlite: Database, name: str) -> None:
     fields, index = PLANS[name]
-    wanted = Wanted(1, **fields)
+    wanted = Wanted("idler", **fields)
     found = plan(sqlite, wanted)
     assert f"USING COVERING INDEX {index} (" in found
     assert "TEMP B-TREE" not in found and "SCAN sessions" not in found
 
 
 def test_of_those_asked_for_all_are_looked_at_for_a_status(sqlite: Database) -> None:
-    found = plan(sqlite, Wanted(1, SessionStatus.COMPLETED, Trigger.BACKFILL))
+    found = plan(sqlite, Wanted("idler", SessionStatus.COMPLETED, Trigger.BACKFILL))
     assert "USING INDEX ix_sessions_agent_trigger (agent_key=? AND trigger=?)" in found
 
 
 def test_active_ones_are_found_among_the_active_ones(sqlite: Database) -> None:
-    found = plan(sqlite, Wanted(1, SessionStatus.RUNNING))
+    found = plan(sqlite, Wanted("idler", SessionStatus.RUNNING))
     assert "SCAN sessions USING INDEX ix_sessions_active" in found
 
 
