@@ -1,6 +1,7 @@
 """The instants schedules and retries are due at, in a sorted set of rq-scheduler's kind."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -181,11 +182,16 @@ class Timers(Scheduler):  # type: ignore[misc]  # rq-scheduler ships no types
         """
         self.listen()
         assert self._pubsub is not None
+        until = time.monotonic() + seconds
+        whole = max(int(seconds * 1000), 0) / 1000
         try:
-            return self._pubsub.get_message(timeout=max(seconds, 0.0)) is not None
+            is_woken = self._pubsub.get_message(timeout=whole) is not None
         except RedisError:
             self.stop_listening()
             raise
+        if not is_woken:  # sockets wait for whole milliseconds, rounded up: the rest is slept
+            time.sleep(min(max(until - time.monotonic(), 0.0), 0.001))
+        return is_woken
 
     def forget_wakes(self) -> None:
         """Drop wakes that came so far; call it before looking at the timers."""
