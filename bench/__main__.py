@@ -69,7 +69,9 @@ def _questions(quick: bool) -> dict[str, Question]:
             firing.measure, runs=QUICK_RUNS if quick else FEW_RUNS, share=0.1 if quick else 1
         ),
         "growth": partial(growth.measure, runs=runs, sizes=growth.SIZES[: 1 if quick else None]),
-        "live_events": partial(live_events.measure, runs=runs, many=1000 if quick else 5000),
+        "live_events": partial(
+            live_events.measure, runs=QUICK_RUNS if quick else RUNS, many=1000 if quick else 5000
+        ),
         "requests_while_firing": partial(requests_while_firing.measure, runs=2 if quick else RUNS),
         "idle_system": partial(
             idle_system.measure, runs=2 if quick else RUNS, seconds=8 if quick else 40

@@ -31,7 +31,7 @@ RQ_PROGRAMS = (
     "rq worker-pool --quiet --num-workers 5 --url {url}",
     "rqscheduler --quiet --url {url}",
 )
-SETTLED_SECONDS = 5
+SETTLED_SECONDS = 4
 """After the start, before anything is read: the seeds are written, caches are filled."""
 
 SEEDED = "/api/agents/content-creator"

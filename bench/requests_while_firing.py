@@ -18,7 +18,7 @@ from tests.factories import add_agent
 from tests.waiting import wait_until
 
 FIRINGS_PER_SECOND = 500
-HEAD_START_SECONDS = 8
+HEAD_START_SECONDS = 6
 SECONDS = 2
 """Of each run."""
 
