@@ -72,9 +72,10 @@ def prepare_database(
 
 def _migrate_apart(database: Database) -> None:
     """Migrate in a child: it takes 13 MB, which this process would keep as long as it runs."""
-    if not is_up_to_date(database):
-        database.close()
-        run_apart(partial(migrate, database))
+    if is_up_to_date(database):
+        return
+    database.close()
+    run_apart(partial(migrate, database))
     migrate(database)  # what stopped the child stops this process, and is raised
 
 

@@ -28,6 +28,14 @@ def add_fleet(database: Database, **limits: Any) -> None:
         fit_slots(db)
 
 
+def change_limit(database: Database, max_concurrent: int) -> None:
+    """Change how many may run at once, as a scheduler does that starts with another setting."""
+    with database.begin() as db:
+        db.get_one(Fleet, 1).max_concurrent = max_concurrent
+        db.flush()
+        fit_slots(db)
+
+
 def add_agent(
     database: Database, slug: str = "reporter", *, kind: str = "noop", **config: Any
 ) -> Agent:

@@ -10,23 +10,22 @@ from sqlalchemy import (
     Executable,
     bindparam,
     case,
-    exists,
     func,
-    literal_column,
     select,
     update,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from neonhub.database import connection_of
 from neonhub.domain.endings import AttemptEnd, NextState, Standing, after_attempt
 from neonhub.domain.instant import text_of
-from neonhub.domain.states import HoldReason, Priority, SessionStatus
+from neonhub.domain.states import Priority, SessionStatus
 from neonhub.execution.fleet import get_fleet
 from neonhub.execution.holds import holding, release_of_schedule, release_of_schedules
 from neonhub.execution.locking import given_ids, locking
 from neonhub.execution.outbox import About, Outbox, Told
 from neonhub.execution.slots import (
+    IS_SLOT_WANTED,
     assign_free_slots,
     free_slots,
     give_back,
@@ -322,15 +321,8 @@ def _set_left(is_sqlite: bool) -> Executable:
         update(AgentSession)
         .where(_LEFT.finds(AgentSession.id, "id", given=given, is_sqlite=is_sqlite))
         .values(values)
-        .returning(_IS_SLOT_WANTED)
+        .returning(IS_SLOT_WANTED.label("is_slot_wanted"))
     )
-
-
-_other = aliased(AgentSession, name="other")
-_IS_SLOT_WANTED = (
-    # Spelled out as the partial index of those held for a slot has it.
-    exists().where(_other.hold_reason == literal_column(f"'{HoldReason.SLOT}'"))
-).label("is_slot_wanted")
 
 
 def _go_on(left: _Left, outbox: Outbox, now: datetime) -> None:

@@ -41,17 +41,17 @@ def holding(schedule_ids: Collection[str], *, is_sqlite: bool) -> Query | None:
     )
 
 
-def release_of_schedules(db: Session, holding: Sequence[Any], *, now: datetime) -> list[Job]:
+def release_of_schedules(db: Session, holders: Sequence[Any], *, now: datetime) -> list[Job]:
     """Release what each of some schedules holds, as `release_of_schedule` does for one.
 
     Args:
-        holding: The rows of `holding`.
+        holders: The rows of `holding`.
 
     Returns:
         The jobs, to be handed over after the commit.
     """
     # In an order, so that of two who release for the same schedules, none waits for ever.
-    schedule_ids = sorted(row.schedule_id for row in holding)
+    schedule_ids = sorted(row.schedule_id for row in holders)
     return [job for each in schedule_ids for job in release_of_schedule(db, each, now=now)]
 
 

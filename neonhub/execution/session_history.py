@@ -126,7 +126,7 @@ def read_page(
         items, [[found]] = run_all(connection, [rows, total])
     else:  # to ask twice takes less than to skip so many twice
         items = run(connection, *rows)
-        found = _total(connection, wanted, items, offset)
+        found = _deep_total(connection, wanted, items, offset)
     return Page(items, page=page, page_size=page_size, total=found)
 
 
@@ -140,15 +140,16 @@ def _rows(query: Select[datetime, str]) -> Select[*tuple[Any, ...]]:
     return select(*_SHOWN).where(AgentSession.id.in_(ids)).order_by(*_NEWEST_FIRST)
 
 
-def _total(connection: Connection, wanted: Wanted, items: Sequence[SessionRow], offset: int) -> int:
-    """What comes before the page, what is on it, and what can be counted after it."""
+def _deep_total(
+    connection: Connection, wanted: Wanted, items: Sequence[SessionRow], offset: int
+) -> int:
+    """What comes before a page beyond `COUNTED`, what is on it, and what is counted after it."""
     query = wanted.newest_first
     if not items:
         return connection.scalar(_count(query), wanted.given | {"size": offset}) or 0
-    end = offset + len(items)
-    given = wanted.given | {"size": max(COUNTED - end, COUNTED_AHEAD)}
+    given = wanted.given | {"size": COUNTED_AHEAD}
     given |= {"last_at": items[-1].queued_at, "last_id": items[-1].id}
-    return end + (connection.scalar(_count(_after(query)), given) or 0)
+    return offset + len(items) + (connection.scalar(_count(_after(query)), given) or 0)
 
 
 @cache

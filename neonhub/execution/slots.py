@@ -20,6 +20,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
     null,
     or_,
     select,
@@ -185,7 +186,7 @@ def _free(is_sqlite: bool) -> Executable:
     given = _ENDING.on(is_sqlite=is_sqlite)
     mine = _ENDING.finds(Slot.session_id, "session_id", given=given, is_sqlite=is_sqlite)
     is_surplus = _COUNT > _ALLOWED
-    is_free_for_all = is_surplus | exists(select(AgentSession.id).where(IS_HELD_FOR_SLOT))
+    is_free_for_all = is_surplus | IS_SLOT_WANTED
     return (
         update(Slot)
         .where(mine)
@@ -211,6 +212,10 @@ _ALLOWED = select(Fleet.max_concurrent).scalar_subquery()
 
 # As the partial index of those held for a slot has it.
 IS_HELD_FOR_SLOT = text(f"hold_reason = '{HoldReason.SLOT}'")
+
+_HOLDER = aliased(AgentSession)
+IS_SLOT_WANTED = exists().where(_HOLDER.hold_reason == literal_column(f"'{HoldReason.SLOT}'"))
+"""The same of any session, in a statement about others."""
 
 _HELD = select(func.count(AgentSession.id)).where(IS_HELD_FOR_SLOT).scalar_subquery()
 _LOCK_FREE_FOR_HELD = (

@@ -3,14 +3,28 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, ScalarSelect, Select, bindparam, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from neonhub.errors import AgentNotFound, ScheduleNotFound
 from neonhub.models.agent import Agent
 from neonhub.models.schedule import Schedule
 
-_AGENT = select(Agent).where(Agent.slug == bindparam("slug"), Agent.deleted_at.is_(None))
+
+def _is_agent(slug: BindParameter[Any]) -> ColumnElement[bool]:
+    return and_(Agent.slug == slug, Agent.deleted_at.is_(None))
+
+
+_AGENT = select(Agent).where(_is_agent(bindparam("slug")))
 _AGENT_KEY = _AGENT.with_only_columns(Agent.key)
 _SCHEDULE = select(Schedule).where(Schedule.id == bindparam("id"), Schedule.deleted_at.is_(None))
 """Made once: making a statement takes longer than running it."""
@@ -47,7 +61,7 @@ def find_agent_key(connection: Connection, agent_id: str) -> int:
 
 def agent_key_of(slug: BindParameter[Any]) -> ScalarSelect[int]:
     """The same inside another statement, NULL if there is none: it needs no answer of its own."""
-    return select(Agent.key).where(Agent.slug == slug, Agent.deleted_at.is_(None)).scalar_subquery()
+    return select(Agent.key).where(_is_agent(slug)).scalar_subquery()
 
 
 def find_schedule(db: Session, schedule_id: str, *, lock: bool = False) -> Schedule:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Executable, func, select
 from sqlalchemy.orm import Session
@@ -75,10 +75,6 @@ class _Row(NamedTuple):
     run_count: int
     paused_at: datetime | None
     skip_next: bool
-
-
-_RECURRENCE = slice(3, 10)
-"""The columns of a row that are the fields of its recurrence, in the same order."""
 
 
 def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Decided:
@@ -195,9 +191,16 @@ def _count_active(is_sqlite: bool) -> Executable:
 
 def _due_schedule(row: _Row, active: _Active, is_paused: bool, room: int) -> DueSchedule:
     jitter = jitter_for(row.id, row.jitter_seconds)
-    columns: tuple[Any, ...] = row
     return DueSchedule(
-        recurrence=Recurrence._make(columns[_RECURRENCE]).jittered(jitter),
+        recurrence=Recurrence(
+            cron_expression=row.cron_expression,
+            interval_seconds=row.interval_seconds,
+            run_at=row.run_at,
+            timezone=row.timezone,
+            anchor=row.anchor_at,
+            start_at=row.start_at,
+            end_at=row.end_at,
+        ).jittered(jitter),
         next_tick_at=row.next_tick_at,
         jitter=jitter,
         overlap=_OVERLAPS[row.overlap],

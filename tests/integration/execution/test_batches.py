@@ -13,13 +13,19 @@ from neonhub.domain.endings import AttemptEnd
 from neonhub.domain.states import HoldReason, Priority
 from neonhub.execution.claims import Claim, Wanted
 from neonhub.execution.endings import Ended, Outcome
-from neonhub.execution.fleet import get_fleet
 from neonhub.execution.leases import Running, renew_all
-from neonhub.execution.slots import fit_slots
 from neonhub.execution.turns import turn
 from neonhub.models import Agent, AgentSession, Attempt, SessionEvent, Slot
 from neonhub.redis import keys
-from tests.factories import NOW, add_agent, add_fleet, add_schedule, add_session, reload
+from tests.factories import (
+    NOW,
+    add_agent,
+    add_fleet,
+    add_schedule,
+    add_session,
+    change_limit,
+    reload,
+)
 from tests.turns import claim_all, finish, finish_all
 
 LATER = NOW + timedelta(seconds=2)
@@ -153,10 +159,7 @@ def test_a_lowered_limit_holds_when_a_batch_frees_slots(database: Database) -> N
     add_fleet(database, max_concurrent=3)
     agent = add_agent(database)
     claims = start(database, many(database, agent, 3))
-    with database.begin() as db:
-        get_fleet(db).max_concurrent = 1
-        db.flush()
-        fit_slots(db)
+    change_limit(database, 1)
     finish_all(database, returned(claims), now=LATER)
     with database.read() as db:
         assert db.query(Slot).count() == 1
@@ -190,10 +193,7 @@ def test_a_newcomer_inherits_no_slot_that_is_one_too_many(database: Database) ->
     add_fleet(database, max_concurrent=2)
     agent = add_agent(database)
     first = turn(database, [], wanted(many(database, agent, 2)), now=NOW)
-    with database.begin() as db:
-        get_fleet(db).max_concurrent = 1
-        db.flush()
-        fit_slots(db)
+    change_limit(database, 1)
     newcomers = many(database, agent, 2)
     second = turn(database, returned(first.claims), wanted(newcomers), now=LATER)
     assert [claim.session_id for claim in second.claims] == [newcomers[0].id]

@@ -9,11 +9,17 @@ from neonhub.domain.endings import AttemptEnd
 from neonhub.domain.states import HoldReason, Priority, SessionStatus
 from neonhub.execution.claims import Claim
 from neonhub.execution.endings import Outcome
-from neonhub.execution.fleet import get_fleet
 from neonhub.execution.outbox import Outbox
-from neonhub.execution.slots import fit_slots
 from neonhub.models import Agent, AgentSession, Attempt, Slot
-from tests.factories import NOW, add_agent, add_fleet, add_schedule, add_session, reload
+from tests.factories import (
+    NOW,
+    add_agent,
+    add_fleet,
+    add_schedule,
+    add_session,
+    change_limit,
+    reload,
+)
 from tests.turns import claim, finish
 
 ERROR = {"type": "RuntimeError", "message": "no", "traceback": "…"}
@@ -132,10 +138,7 @@ def test_a_lowered_limit_holds_as_soon_as_slots_are_freed(database: Database) ->
     add_fleet(database, max_concurrent=3)
     agent = add_agent(database)
     running = [start(database, add_session(database, agent)) for _ in range(3)]
-    with database.begin() as db:
-        get_fleet(db).max_concurrent = 1
-        db.flush()
-        fit_slots(db)
+    change_limit(database, 1)
     for taken in running:
         end(database, taken, "RETURNED")
     with database.read() as db:
