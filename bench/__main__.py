@@ -53,6 +53,7 @@ def main() -> None:
         print(machine_list(kept.machine))
         for number, (name, question) in enumerate(asked.items(), 1):
             print(f"\nQuestion {number} of {len(asked)}, {name} …", file=sys.stderr, flush=True)
+            services.rest()
             kept.add(name, question(services))
     print(f"\n{shortfalls(kept.results)}\n\nEvery sample: {kept.shown_path}")
 

@@ -1,5 +1,6 @@
 """The servers a run needs, each with its usual settings, ended with the run."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,14 @@ class Services:
         migrate(database)
         yield database
         database.close()
+
+    def rest(self) -> None:
+        """Have all that was written go to the disk now, before a question that did not write it."""
+        database = Database(self.postgres_url)
+        with database.engine.connect() as connection:
+            connection.execute(text("CHECKPOINT"))
+        database.close()
+        os.sync()
 
     def new_folder(self) -> Path:
         """An empty folder that goes with the run."""
