@@ -17,6 +17,7 @@
 
 local timers, queues = KEYS[1], KEYS[2]
 local pushed_at, keep, failure_ttl = ARGV[2], ARGV[3], ARGV[4]
+local MODEL = 'neonhub:job' -- what jobs of one queue share; gone when the script ends
 local CHUNK = 1000 -- unpack takes some thousand values at most
 
 local function nearest()
@@ -31,19 +32,21 @@ end
 
 local function push(queue, id_end, head, tail, described, described_end, sessions)
   local pushed = {}
+  -- A copy takes less than all fields of each, and is refused if the hash exists.
+  redis.call('HSET', MODEL,
+    'status', 'queued', 'origin', queue, 'created_at', pushed_at, 'enqueued_at', pushed_at,
+    'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
+  redis.call('EXPIRE', MODEL, keep)
   for _, session in ipairs(sessions) do
     local id = session .. id_end
     local hash = 'rq:job:' .. id
-    if redis.call('EXISTS', hash) == 0 then
+    if redis.call('COPY', MODEL, hash) == 1 then
       redis.call('HSET', hash,
-        'status', 'queued', 'origin', queue,
-        'data', head .. session .. tail, 'description', described .. session .. described_end,
-        'created_at', pushed_at, 'enqueued_at', pushed_at,
-        'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
-      redis.call('EXPIRE', hash, keep)
+        'data', head .. session .. tail, 'description', described .. session .. described_end)
       pushed[#pushed + 1] = id
     end
   end
+  redis.call('DEL', MODEL)
   if #pushed > 0 then
     redis.call('SADD', queues, 'rq:queue:' .. queue)
     in_chunks('RPUSH', 'rq:queue:' .. queue, pushed)

@@ -16,6 +16,7 @@ from neonhub.process import is_alive
 from neonhub.redis import server_binary
 from neonhub.redis.connect import connect
 from neonhub.redis.embedded import RUNNING, EmbeddedServer, running_url
+from neonhub.redis.queues import Job, hand_over
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -49,6 +50,13 @@ def test_it_refuses_to_forget(server: EmbeddedServer) -> None:
     with connect(server.url) as redis:
         assert redis.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
         assert redis.config_get("appendonly")["appendonly"] == "yes"
+
+
+def test_a_waiting_job_takes_little(server: EmbeddedServer) -> None:
+    job = Job("a" * 32, attempt=1, push=1, queue="normal")
+    with connect(server.url) as redis:
+        hand_over(redis, [job])
+        assert redis.object("encoding", f"rq:job:{job.id}") == b"listpack"
 
 
 def test_data_survives_a_restart(server: EmbeddedServer) -> None:

@@ -11,7 +11,14 @@ from rq import Queue
 from rq.job import Job as RqJob
 
 from neonhub.redis import keys
-from neonhub.redis.queues import Job, TimerMove, hand_over, queue_lengths, queued_job_ids
+from neonhub.redis.queues import (
+    JOB_KEEP_SECONDS,
+    Job,
+    TimerMove,
+    hand_over,
+    queue_lengths,
+    queued_job_ids,
+)
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 JOB = Job("a" * 32, attempt=2, push=3, queue="high")
@@ -57,6 +64,18 @@ def test_a_repeated_hand_over_pushes_nothing_twice(redis_connection: Redis) -> N
     assert hand_over(redis_connection, [JOB]) == 1
     assert hand_over(redis_connection, [JOB]) == 0
     assert redis_connection.llen("rq:queue:high") == 1
+
+
+def test_a_job_that_nobody_finishes_goes_in_time_and_nothing_else_is_left(
+    redis_connection: Redis,
+) -> None:
+    jobs = [JOB, JOB._replace(session_id="b" * 32), JOB._replace(session_id="c" * 32, queue="low")]
+    hand_over(redis_connection, jobs)
+    hashes = [f"rq:job:{job.id}" for job in jobs]
+    lasting = {b"rq:queues", b"rq:queue:high", b"rq:queue:low"}
+    assert set(redis_connection.keys()) == {key.encode() for key in hashes} | lasting
+    assert all(0 < redis_connection.ttl(key) <= JOB_KEEP_SECONDS for key in hashes)
+    assert redis_connection.hget(hashes[2], "origin") == b"low"
 
 
 def test_more_than_one_batch_arrives_whole(redis_connection: Redis) -> None:
