@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Executable,
     bindparam,
     case,
@@ -24,7 +25,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    text,
     update,
 )
 from sqlalchemy.orm import Session, aliased
@@ -210,14 +210,17 @@ _OTHER = aliased(Slot)
 _COUNT = select(func.count(_OTHER.number)).scalar_subquery()
 _ALLOWED = select(Fleet.max_concurrent).scalar_subquery()
 
-# As the partial index of those held for a slot has it.
-IS_HELD_FOR_SLOT = text(f"hold_reason = '{HoldReason.SLOT}'")
 
-_HOLDER = aliased(AgentSession)
-IS_SLOT_WANTED = exists().where(_HOLDER.hold_reason == literal_column(f"'{HoldReason.SLOT}'"))
-"""The same of any session, in a statement about others."""
+def _is_held(session: Any) -> ColumnElement[bool]:
+    """Spelled out as the partial index of those held for a slot has it."""
+    held: ColumnElement[bool] = session.hold_reason == literal_column(f"'{HoldReason.SLOT}'")
+    return held
 
-_HELD = select(func.count(AgentSession.id)).where(IS_HELD_FOR_SLOT).scalar_subquery()
+
+IS_SLOT_WANTED = exists().where(_is_held(aliased(AgentSession)))
+"""That any session is held for one, also in a statement about other sessions."""
+
+_HELD = select(func.count(AgentSession.id)).where(_is_held(AgentSession)).scalar_subquery()
 _LOCK_FREE_FOR_HELD = (
     # No more than there are held: whoever comes now must not find a slot locked for nobody.
     select(Slot.number, select(Fleet.lease_ms).scalar_subquery().label("lease_ms"))
@@ -228,7 +231,7 @@ _LOCK_FREE_FOR_HELD = (
 )
 _LOCK_MOST_URGENT = (
     select(AgentSession)
-    .where(IS_HELD_FOR_SLOT)
+    .where(_is_held(AgentSession))
     .order_by(AgentSession.priority_rank, AgentSession.queued_at, AgentSession.id)
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)

@@ -20,11 +20,12 @@ from neonhub.models.agent import Agent
 from neonhub.models.schedule import Schedule
 
 
-def _is_agent(slug: BindParameter[Any]) -> ColumnElement[bool]:
+def is_agent(slug: BindParameter[Any]) -> ColumnElement[bool]:
+    """That an agent is the one of a slug, and not removed."""
     return and_(Agent.slug == slug, Agent.deleted_at.is_(None))
 
 
-_AGENT = select(Agent).where(_is_agent(bindparam("slug")))
+_AGENT = select(Agent).where(is_agent(bindparam("slug")))
 _AGENT_KEY = _AGENT.with_only_columns(Agent.key)
 _SCHEDULE = select(Schedule).where(Schedule.id == bindparam("id"), Schedule.deleted_at.is_(None))
 """Made once: making a statement takes longer than running it."""
@@ -61,7 +62,7 @@ def find_agent_key(connection: Connection, agent_id: str) -> int:
 
 def agent_key_of(slug: BindParameter[Any]) -> ScalarSelect[int]:
     """The same inside another statement, NULL if there is none: it needs no answer of its own."""
-    return select(Agent.key).where(_is_agent(slug)).scalar_subquery()
+    return select(Agent.key).where(is_agent(slug)).scalar_subquery()
 
 
 def find_schedule(db: Session, schedule_id: str, *, lock: bool = False) -> Schedule:

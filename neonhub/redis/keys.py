@@ -6,6 +6,9 @@ TIMERS = "neonhub:timers"
 WAKE = "neonhub:timers:wake"
 """Channel: a timer nearer than the others was set."""
 
+JOB_MODEL = "neonhub:job"
+"""Hash: what the jobs of one queue share, while they are handed over."""
+
 MARKER = "neonhub:alive"
 """String: gone means Redis was emptied, and everything is put back from the database."""
 

@@ -32,7 +32,7 @@ BATCH_SIZE = 2000
 """Jobs or timer moves of one script run: about 20 ms in which Redis serves nobody else."""
 
 _QUEUE_PREFIX = "rq:queue:"
-_KEYS = (keys.TIMERS, "rq:queues")
+_KEYS = (keys.TIMERS, "rq:queues", keys.JOB_MODEL)
 
 
 class Job(NamedTuple):

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 from neonhub.database import Database
 from neonhub.errors import ScheduleNotFound
 from neonhub.models import Agent, AgentSession, Schedule
-from neonhub.models.finding import find_agent_key, no_schedule
+from neonhub.models.finding import find_agent_key, is_agent, no_schedule
 from neonhub.scheduling.last_runs import newest_run
 from neonhub.scheduling.schedule_body import DEFAULT_NAME
 from neonhub.statements import run
@@ -65,9 +65,5 @@ def _rows() -> Select[*tuple[Any, ...]]:
 
 
 _BY_ID = _rows().where(Schedule.id == bindparam("id"))
-_BY_NAME = _rows().where(
-    Agent.slug == bindparam("slug"),
-    Agent.deleted_at.is_(None),
-    Schedule.name == bindparam("name"),
-)
+_BY_NAME = _rows().where(is_agent(bindparam("slug")), Schedule.name == bindparam("name"))
 """Made once: making a statement takes longer than running it."""

@@ -2,6 +2,7 @@
 --
 -- KEYS[1]  sorted set  neonhub:timers: `tick:<schedule>`, `retry:<session>` -> unix second it is due
 -- KEYS[2]  set         rq:queues: the key of every queue RQ knows
+-- KEYS[3]  hash        neonhub:job: what jobs of one queue share; gone when the script ends
 -- ARGV[1]  channel to wake schedulers on when the nearest timer came nearer
 -- ARGV[2]  instant of the push, in the form RQ writes times
 -- ARGV[3]  seconds after which a job hash that nobody finished is dropped
@@ -15,9 +16,8 @@
 --         list  rq:queue:<queue>  ids, the oldest first
 -- Returns the number of jobs pushed: one whose hash exists was pushed before and is left alone.
 
-local timers, queues = KEYS[1], KEYS[2]
+local timers, queues, model = KEYS[1], KEYS[2], KEYS[3]
 local pushed_at, keep, failure_ttl = ARGV[2], ARGV[3], ARGV[4]
-local MODEL = 'neonhub:job' -- what jobs of one queue share; gone when the script ends
 local CHUNK = 1000 -- unpack takes some thousand values at most
 
 local function nearest()
@@ -33,20 +33,20 @@ end
 local function push(queue, id_end, head, tail, described, described_end, sessions)
   local pushed = {}
   -- A copy takes less than all fields of each, and is refused if the hash exists.
-  redis.call('HSET', MODEL,
+  redis.call('HSET', model,
     'status', 'queued', 'origin', queue, 'created_at', pushed_at, 'enqueued_at', pushed_at,
     'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
-  redis.call('EXPIRE', MODEL, keep)
+  redis.call('EXPIRE', model, keep)
   for _, session in ipairs(sessions) do
     local id = session .. id_end
     local hash = 'rq:job:' .. id
-    if redis.call('COPY', MODEL, hash) == 1 then
+    if redis.call('COPY', model, hash) == 1 then
       redis.call('HSET', hash,
         'data', head .. session .. tail, 'description', described .. session .. described_end)
       pushed[#pushed + 1] = id
     end
   end
-  redis.call('DEL', MODEL)
+  redis.call('DEL', model)
   if #pushed > 0 then
     redis.call('SADD', queues, 'rq:queue:' .. queue)
     in_chunks('RPUSH', 'rq:queue:' .. queue, pushed)
