@@ -1,5 +1,6 @@
 """The limits all processes share."""
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from neonhub.config import Settings
@@ -28,14 +29,11 @@ def sync_fleet(database: Database, settings: Settings) -> None:
         "max_events_per_second": settings.max_events_per_second,
         "max_queued": settings.max_queued,
     }
+    insert = sqlite.insert if database.is_sqlite else postgresql.insert
+    # One statement, as two that start at once would both find no row.
+    written = insert(Fleet).values(id=1, **limits)
     with database.begin() as db:
-        fleet = db.get(Fleet, 1, with_for_update=True)
-        if fleet is None:
-            fleet = Fleet(id=1, fired_total=0)
-            db.add(fleet)
-        for name, value in limits.items():
-            setattr(fleet, name, value)
-        db.flush()
+        db.execute(written.on_conflict_do_update(index_elements=["id"], set_=limits))
         fit_slots(db)
 
 

@@ -67,17 +67,18 @@ class SeparateSystem:
         self.webs = [part for name, part in self.parts.items() if name.startswith("web")]
         self.database = Database(database_url)
         self._complained: list[str] = []
-        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         ports = [int(web.env["PORT"]) for web in self.webs]
-        balancer = self._stack.enter_context(Balancer(ports))
-        self.url = f"http://127.0.0.1:{balancer.port}"
-        self._stack.callback(self.database.close)
-        for part in self.parts.values():
-            part.start(wait=False)
-            self._stack.callback(part.end)
-        wait_until(lambda: _is_complete(self._states()), seconds=READY_SECONDS)
+        with ExitStack() as stack:
+            balancer = stack.enter_context(Balancer(ports))
+            self.url = f"http://127.0.0.1:{balancer.port}"
+            stack.callback(self.database.close)
+            for part in self.parts.values():
+                part.start(wait=False)
+                stack.callback(part.end)
+            wait_until(self._is_ready, seconds=READY_SECONDS)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,6 +104,11 @@ class SeparateSystem:
         """What the processes have logged as errors, and whatever is no log line."""
         now = [line for part in self.parts.values() for line in _complaints(part)]
         return self._complained + now
+
+    def _is_ready(self) -> bool:
+        ended = [name for name, part in self.parts.items() if part.has_ended()]
+        assert not ended, (ended, self.complaints())
+        return _is_complete(self._states())
 
     def _wait_served(self, condition: Callable[[list[State]], bool], seconds: float) -> None:
         def look() -> bool:
