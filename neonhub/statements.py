@@ -2,6 +2,8 @@
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -38,20 +40,58 @@ def run_all(connection: Connection, queries: Sequence[Query | None]) -> list[lis
     """
     runs = [_Run(connection, *query) if query else None for query in queries]
     given = [each for each in runs if each]
-    try:
+    with _errors_of(connection, given):
         if connection.dialect.name == "sqlite" or len(given) < 2:
-            for each in given:
-                each.send()
-                each.fetch()
+            _run_in_turn(given)
         else:
             _run_together(connection.connection.dbapi_connection, given)
+    return [each.found if each else [] for each in runs]
+
+
+def run_made(connection: Connection, queries: Iterable[Query], *, aside: bool = False) -> int:
+    """Run statements that return no rows, in the connection's transaction and in their order.
+
+    PostgreSQL runs each while what follows is made, and answers once, at the end.
+
+    Args:
+        queries: Asked for one by one; what makes them must not use the connection.
+        aside: Whether SQLite, too, runs each while what follows is made: in a thread, which pays
+            where making one takes about a millisecond.
+
+    Returns:
+        How many rows they have inserted and changed.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: As `run_all`.
+    """
+    runs: list[_Run] = []
+
+    def made() -> Iterator[_Run]:
+        for query in queries:
+            runs.append(_Run(connection, *query))
+            yield runs[-1]
+
+    with _errors_of(connection, runs):
+        if connection.dialect.name != "sqlite":
+            _run_together(connection.connection.dbapi_connection, made())
+        elif aside:
+            _run_aside(made())
+        else:
+            _run_in_turn(made())
+    return sum(each.changed for each in runs)
+
+
+@contextmanager
+def _errors_of(connection: Connection, runs: Sequence["_Run"]) -> Iterator[None]:
+    """Raise the driver's errors as SQLAlchemy has them, and close the cursors at the end."""
+    try:
+        yield
     except connection.dialect.loaded_dbapi.Error as error:
-        refused = next((each for each in given if not each.is_done), given[-1])
+        refused = next((each for each in runs if not each.is_done), None)
         raise _as_sqlalchemy_has_it(_cause(error), connection, refused) from error
     finally:
-        for each in given:
+        for each in runs:
             each.cursor.close()
-    return [each.found if each else [] for each in runs]
 
 
 class _Run:
@@ -61,6 +101,7 @@ class _Run:
         self.prepared = _prepared(statement, connection.dialect)
         self.values = values
         self.found: list[Any] = []
+        self.changed = 0
         self.is_done = False
         self._given = self.prepared.parameters(values)
         self.cursor: Any = connection.connection.cursor()
@@ -71,16 +112,35 @@ class _Run:
     def fetch(self) -> None:
         if self.prepared.returns_rows:
             self.found = self.prepared.rows(self.cursor)
+        self.changed = self.cursor.rowcount
         self.is_done = True
 
+    def run(self) -> None:
+        self.send()
+        self.fetch()
 
-def _run_together(driver: Any, runs: Sequence[_Run]) -> None:
+
+def _run_in_turn(runs: Iterable[_Run]) -> None:
+    for each in runs:
+        each.run()
+
+
+def _run_aside(runs: Iterable[_Run]) -> None:
+    """Run them in a thread, while this one makes what follows."""
+    with ThreadPoolExecutor(1) as thread:
+        for _ in thread.map(_Run.run, runs):
+            continue  # what was refused is raised
+
+
+def _run_together(driver: Any, runs: Iterable[_Run]) -> None:
+    sent: list[_Run] = []
     try:
         with driver.pipeline():
             for each in runs:
+                sent.append(each)
                 each.send()
     finally:  # as the pipeline ends, the answers come
-        for each in runs:
+        for each in sent:
             if each.cursor.statusmessage is not None:
                 each.fetch()
 
@@ -146,16 +206,16 @@ def _prepared(statement: Executable, dialect: Dialect) -> _Prepared:
     return _Prepared(statement, dialect)
 
 
-def _as_sqlalchemy_has_it(error: Any, connection: Connection, refused: _Run) -> Exception:
+def _as_sqlalchemy_has_it(error: Any, connection: Connection, refused: _Run | None) -> Exception:
     """Its own exception for one of the driver's; a connection that has ended is given up."""
     dialect = connection.dialect
     driver = connection.connection.dbapi_connection
-    is_disconnect = dialect.is_disconnect(error, driver, refused.cursor)
+    is_disconnect = dialect.is_disconnect(error, driver, refused.cursor if refused else None)
     if is_disconnect:
         connection.invalidate(error)
     found: Exception = DBAPIError.instance(
-        refused.prepared.text,
-        dict(refused.values),
+        refused.prepared.text if refused else None,
+        dict(refused.values) if refused else None,
         error,
         dialect.loaded_dbapi.Error,
         connection_invalidated=is_disconnect,

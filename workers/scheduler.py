@@ -1,6 +1,5 @@
 """A scheduler: fires what is due, puts right what a crash left behind, prunes what is old."""
 
-import gc
 import logging
 import signal
 import threading
@@ -17,6 +16,7 @@ from neonhub.database import Database
 from neonhub.domain.retention import Retention
 from neonhub.execution.fleet import sync_fleet
 from neonhub.execution.lifeline import Lifeline
+from neonhub.process import be_punctual
 from neonhub.redis.connect import connect
 from neonhub.retention.pruned import Pruned
 from neonhub.retention.pruning import REST_SECONDS, Pruning
@@ -54,7 +54,7 @@ def run_scheduler(settings: Settings) -> None:
     options = SchedulerOptions.from_settings(settings)
     scheduler = AgentScheduler(database, agents, options, redis=redis)
     pruning = Pruning(database, Retention(settings.keep_days, settings.keep_sessions))
-    gc.freeze()  # to look through all that is loaded would take 40 ms, in which nothing fires
+    be_punctual()
     _schedule(scheduler, Lifeline(database, redis), pruning)
     database.close()
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -24,10 +24,14 @@ from neonhub.models import AgentSession, Fleet, Schedule
 from neonhub.models.given_rows import GivenTable
 from neonhub.redis.queues import Job
 from neonhub.scheduling.replacing import stop_replaced
-from neonhub.scheduling.tick_rows import advance, insert_sessions, new_sessions
+from neonhub.scheduling.tick_rows import count_fired, write_decided
 from neonhub.statements import run, run_all
 
 logger = logging.getLogger(__name__)
+
+
+PART = 500
+"""Schedules that are decided while the database writes those before them."""
 
 
 @dataclass(slots=True)
@@ -50,6 +54,15 @@ class _Active:
     all: int = 0
     waiting: int = 0
     catching_up: int = 0
+
+
+class _Standing(NamedTuple):
+    """What the due ticks of a batch meet."""
+
+    is_paused: bool
+    max_queued: int  # of one agent
+    active: Mapping[str, _Active]  # by schedule; those that have none are left out
+    waiting: Counter[int]  # by agent, those of the batch included once they are decided
 
 
 class _Row(NamedTuple):
@@ -81,7 +94,7 @@ def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Dec
     """Decide what is due of the schedules given; what was decided already stays as it is.
 
     The rows are locked by id alone, most urgent first. Sessions are inserted and schedules moved
-    on by one statement each.
+    on by one statement each for every `PART` of them.
 
     Args:
         schedule_ids: Candidates; those disabled, removed or not yet due only tell when they are.
@@ -94,9 +107,7 @@ def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Dec
         if row.next_run_at is not None and row.next_run_at <= now:
             due.append(row)
     if due:
-        decisions = _decide_each(db, due, decided, now)
-        _write(db, due, decisions, decided, now)
-        _log(decided, len(decisions))
+        _decide_due(db, due, decided, now)
     return decided
 
 
@@ -121,29 +132,49 @@ def _select_locked(is_sqlite: bool) -> Executable:
     )
 
 
-def _decide_each(
-    db: Session, due: Sequence[_Row], decided: Decided, now: datetime
-) -> dict[str, Decision]:
-    is_paused, max_queued, active, waiting = _standing(db, due)
+def _decide_due(db: Session, due: Sequence[_Row], decided: Decided, now: datetime) -> None:
+    standing = _standing(db, due)
+    parts: Iterable[dict[str, Decision]] = _decide_parts(due, standing, decided, now)
+    replacing: list[str] = []
+    if any(row.overlap == Overlap.REPLACE and row.id in standing.active for row in due):
+        parts = list(parts)  # what is replaced is stopped before anything is written
+        replacing = [key for part in parts for key, each in part.items() if each.replace]
+        stop_replaced(db, replacing, decided.outbox, now=now)
+    sessions, decisions = write_decided(db, parts, now=now, many=len(due) > PART)
+    queues = {row.id: _QUEUES[row.priority] for row in due}
+    for session in sessions:
+        if session.tick.status is SessionStatus.QUEUED:
+            decided.fired += 1
+            if session.tick.hold_reason is None:
+                decided.outbox.jobs.append(Job(session.id, 1, 1, queues[session.schedule_id]))
+    count_fired(db, decided.fired)
+    for schedule_id in replacing:
+        decided.outbox.jobs += release_of_schedule(db, schedule_id, now=now)
+    decided.next_run_at |= {key: decision.next_run_at for key, decision in decisions.items()}
+    _log(decided, len(decisions))
+
+
+def _decide_parts(
+    due: Sequence[_Row], standing: _Standing, decided: Decided, now: datetime
+) -> Iterator[dict[str, Decision]]:
     none = _Active()
     decide_once = cache(decide)  # many of a batch differ in nothing that decides them
-    decisions: dict[str, Decision] = {}
-    for row in due:
-        try:
-            room = max(0, max_queued - waiting[row.agent_key])
-            schedule = _due_schedule(row, active.get(row.id, none), is_paused, room)
-            decision = decisions[row.id] = decide_once(schedule, now)
-            waiting[row.agent_key] += decision.runs
-        except Exception as error:
-            logger.exception("Set aside: %s", error, extra={"schedule_id": row.id})
-            decided.set_aside.add(row.id)
-    return decisions
+    for start in range(0, len(due), PART):
+        decisions: dict[str, Decision] = {}
+        for row in due[start : start + PART]:
+            try:
+                room = max(0, standing.max_queued - standing.waiting[row.agent_key])
+                active = standing.active.get(row.id, none)
+                schedule = _due_schedule(row, active, standing.is_paused, room)
+                decision = decisions[row.id] = decide_once(schedule, now)
+                standing.waiting[row.agent_key] += decision.runs
+            except Exception as error:
+                logger.exception("Set aside: %s", error, extra={"schedule_id": row.id})
+                decided.set_aside.add(row.id)
+        yield decisions
 
 
-def _standing(
-    db: Session, due: Sequence[_Row]
-) -> tuple[bool, int, dict[str, _Active], Counter[int]]:
-    """Whether all are paused, how many of an agent may wait, what is active, and what waits."""
+def _standing(db: Session, due: Sequence[_Row]) -> _Standing:
     connection, is_sqlite = connection_of(db)
     ids = _DUE.values([(row.id,) for row in due], is_sqlite=is_sqlite)
     limits, active, waiting = run_all(
@@ -157,7 +188,9 @@ def _standing(
     if not limits:
         get_fleet(db)  # says what is missing
     (fleet,) = limits
-    return fleet.paused_at is not None, fleet.max_queued, _active(active), Counter(dict(waiting))
+    return _Standing(
+        fleet.paused_at is not None, fleet.max_queued, _active(active), Counter(dict(waiting))
+    )
 
 
 def _active(counted: Iterable[tuple[str, str | None, int]]) -> dict[str, _Active]:
@@ -219,30 +252,6 @@ def _due_schedule(row: _Row, active: _Active, is_paused: bool, room: int) -> Due
 _OVERLAPS = {each.value: each for each in Overlap}
 _CATCH_UPS = {each.value: each for each in CatchUp}
 _QUEUES = {each.value: each.queue for each in Priority}
-
-
-def _write(
-    db: Session,
-    due: Sequence[_Row],
-    decisions: Mapping[str, Decision],
-    decided: Decided,
-    now: datetime,
-) -> None:
-    replacing = [key for key, decision in decisions.items() if decision.replace]
-    stop_replaced(db, replacing, decided.outbox, now=now)
-    ticks = [(key, tick) for key, decision in decisions.items() for tick in decision.rows]
-    sessions = new_sessions(ticks)
-    inserted = insert_sessions(db, sessions, now=now)
-    queues = {row.id: _QUEUES[row.priority] for row in due}
-    for session in sessions:
-        if session.id in inserted and session.tick.status is SessionStatus.QUEUED:
-            decided.fired += 1
-            if session.tick.hold_reason is None:
-                decided.outbox.jobs.append(Job(session.id, 1, 1, queues[session.schedule_id]))
-    advance(db, decisions, fired=decided.fired)
-    for schedule_id in replacing:
-        decided.outbox.jobs += release_of_schedule(db, schedule_id, now=now)
-    decided.next_run_at |= {key: decision.next_run_at for key, decision in decisions.items()}
 
 
 def _log(decided: Decided, count: int) -> None:

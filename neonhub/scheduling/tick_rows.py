@@ -1,6 +1,6 @@
 """Writes what was decided: new sessions, and schedules moved on, set-wise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from neonhub.models import Agent, AgentSession, Fleet, Schedule
 from neonhub.models.given_rows import GivenTable, given_rows
 from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.models.types import UtcDateTime
-from neonhub.statements import run_all
+from neonhub.statements import Query, run, run_made
 
 
 class NewSession(NamedTuple):
@@ -61,35 +61,67 @@ def insert_sessions(
     Returns:
         The ids that were inserted.
     """
+    connection, is_sqlite = connection_of(db)
+    inserted = run_made(connection, _insertions(sessions, trigger, now, is_sqlite))
+    ids = [session.id for session in sessions]
+    # As a rule all are: then it costs less to count them than to have each id returned.
+    return set(ids) if inserted == len(ids) else _existing(db, ids)
+
+
+def write_decided(
+    db: Session, parts: Iterable[Mapping[str, Decision]], *, now: datetime, many: bool
+) -> tuple[list[NewSession], dict[str, Decision]]:
+    """Insert the sessions of decided ticks, and move their schedules on.
+
+    Args:
+        parts: Schedule id → what was decided. Of many, each is written while the next is decided.
+        many: Whether there is more than one part.
+
+    Returns:
+        The sessions inserted, and all decisions.
+    """
+    connection, is_sqlite = connection_of(db)
+    sessions: list[NewSession] = []
+    decided: dict[str, Decision] = {}
+
+    def queries() -> Iterator[Query]:
+        for part in filter(None, parts):
+            made = new_sessions([(key, tick) for key, each in part.items() for tick in each.rows])
+            sessions.extend(made)
+            decided.update(part)
+            yield from _insertions(made, Trigger.SCHEDULE, now, is_sqlite)
+            yield _movement(part, is_sqlite)
+
+    changed = run_made(connection, queries(), aside=many)
+    if changed != len(sessions) + len(decided):
+        known = _existing(db, [each.id for each in sessions])
+        sessions = [each for each in sessions if each.id in known]
+    return sessions, decided
+
+
+def count_fired(db: Session, fired: int) -> None:
+    """Add to the number of all that ever fired."""
+    if fired:
+        connection, _ = connection_of(db)
+        run(connection, _COUNT_FIRED, {"fired": fired})
+
+
+def _insertions(
+    sessions: Sequence[NewSession], trigger: Trigger, now: datetime, is_sqlite: bool
+) -> Iterator[Query]:
     fresh = [session for session in sessions if session.tick[2:] == _FRESH]
     others = [session for session in sessions if session.tick[2:] != _FRESH]
-    return _insert(db, fresh, (), trigger, now) | _insert(db, others, _OWN, trigger, now)
+    for some, given, own in ((fresh, _GIVEN_FRESH, ()), (others, _GIVEN_OTHERS, _OWN)):
+        if some:
+            rows = [(each.id, each.schedule_id, *each.tick[: 2 + len(own)]) for each in some]
+            values = given.values(rows, is_sqlite=is_sqlite)
+            yield _insert_statement(given, trigger, is_sqlite), {**values, "now": now}
 
 
 _OWN = ("status", "reason", "hold_reason", "missed_count", "missed_from")
 """What a session says of its tick, unless it is just to run: most are, and then it is not given."""
 
 _FRESH = TickRow(datetime.min, datetime.min, SessionStatus.QUEUED)[2:]
-
-
-def _insert(
-    db: Session,
-    sessions: Sequence[NewSession],
-    own: Sequence[str],
-    trigger: Trigger,
-    now: datetime,
-) -> set[str]:
-    if not sessions:
-        return set()
-    given = _GIVEN_OTHERS if own else _GIVEN_FRESH
-    connection, is_sqlite = connection_of(db)
-    rows = [(each.id, each.schedule_id, *each.tick[: 2 + len(own)]) for each in sessions]
-    values = given.values(rows, is_sqlite=is_sqlite)
-    statement = _insert_statement(given, trigger, is_sqlite)
-    inserted = connection.execute(statement, {**values, "now": now}).rowcount
-    ids = [session.id for session in sessions]
-    # As a rule all are: then it costs less to count them than to have each id returned.
-    return set(ids) if inserted == len(ids) else _existing(db, ids)
 
 
 def _existing(db: Session, ids: Sequence[str]) -> set[str]:
@@ -122,21 +154,15 @@ def _insert_statement(given: GivenTable, trigger: Trigger, is_sqlite: bool) -> E
             index_elements=["schedule_id", "tick_at"],
             index_where=text(BACKFILLED if trigger is Trigger.BACKFILL else DECIDED),
         )
-        .execution_options(preserve_rowcount=True)
     )
 
 
-def advance(db: Session, decisions: Mapping[str, Decision], *, fired: int) -> None:
-    """Move schedules on to their next tick, and count what fired."""
-    connection, is_sqlite = connection_of(db)
+def _movement(decisions: Mapping[str, Decision], is_sqlite: bool) -> Query:
     rows = [
         (key, each.next_tick_at, each.next_run_at, each.runs, int(each.skip_next))
         for key, each in decisions.items()
     ]
-    moved = _update_moved(is_sqlite), _MOVED.values(rows, is_sqlite=is_sqlite)
-    run_all(
-        connection, [moved if rows else None, (_COUNT_FIRED, {"fired": fired}) if fired else None]
-    )
+    return _update_moved(is_sqlite), _MOVED.values(rows, is_sqlite=is_sqlite)
 
 
 _COUNT_FIRED = update(Fleet).values(

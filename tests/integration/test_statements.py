@@ -1,13 +1,16 @@
 """Statements run past SQLAlchemy behave as those it runs."""
 
+from collections.abc import Iterator
+
 import pytest
 from sqlalchemy import Text, bindparam, insert, literal, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from neonhub.database import Database, connection_of
+from neonhub.migrations import migrate
 from neonhub.models import Agent, Schedule
 from neonhub.models.types import UtcDateTime
-from neonhub.statements import Query, run, run_all
+from neonhub.statements import Query, run, run_all, run_made
 from tests.factories import NOW, add_agent, add_schedule
 
 COLUMNS = (Agent.key, Agent.slug, Agent.config, Agent.created_at, Agent.deleted_at)
@@ -99,4 +102,72 @@ def test_a_connection_that_ends_in_between_is_given_up(postgres_url: str, count:
     with database.begin() as db:
         assert len(run(connection_of(db)[0], version, {})) == 1
     other.close()
+    database.close()
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_what_is_made_meanwhile_is_run_in_its_order_and_counted(
+    database: Database, aside: bool
+) -> None:
+    add_agent(database)
+    add_agent(database, "another")
+    made: list[str] = []
+
+    def queries() -> Iterator[Query]:
+        for name in ("one", "two", "three"):
+            made.append(name)
+            yield update(Agent).values(name=bindparam("new", type_=Text())), {"new": name}
+
+    with database.begin() as db:
+        connection, _ = connection_of(db)
+        assert run_made(connection, queries(), aside=aside) == 3 * 2
+        assert made == ["one", "two", "three"]
+        assert {row.name for row in run(connection, NAMES, {})} == {"three"}
+        assert run_made(connection, [], aside=aside) == 0
+
+
+@pytest.mark.parametrize("aside", [False, True])
+@pytest.mark.parametrize("before", [0, 3])
+@pytest.mark.parametrize("after", [0, 3])
+def test_what_is_refused_of_what_is_made_is_named(
+    database: Database, aside: bool, before: int, after: int
+) -> None:
+    name = add_agent(database).name
+    renamed: Query = (update(Agent).values(name="two"), {})
+    queries = [renamed] * before + [(COPIED, {})] + [renamed] * after
+    with pytest.raises(IntegrityError) as caught, database.begin() as db:
+        run_made(connection_of(db)[0], iter(queries), aside=aside)
+    assert str(caught.value.statement).startswith("INSERT INTO agents")
+    with database.begin() as db:
+        assert [row.name for row in run(connection_of(db)[0], NAMES, {})] == [name]
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_what_fails_to_make_a_statement_is_raised(database: Database, aside: bool) -> None:
+    name = add_agent(database).name
+
+    def queries() -> Iterator[Query]:
+        yield update(Agent).values(name="two"), {}
+        raise ArithmeticError("no more")
+
+    with pytest.raises(ArithmeticError, match="no more"), database.begin() as db:
+        run_made(connection_of(db)[0], queries(), aside=aside)
+    with database.begin() as db:
+        assert [row.name for row in run(connection_of(db)[0], NAMES, {})] == [name]
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_connection_that_has_ended_before_the_first_is_given_up(
+    postgres_url: str, count: int
+) -> None:
+    database = Database(postgres_url)
+    query: Query = (update(Agent).values(name="two"), {})
+    migrate(database)
+    with pytest.raises(OperationalError) as caught, database.begin() as db:
+        connection, _ = connection_of(db)
+        connection.connection.dbapi_connection.close()  # type: ignore[union-attr]
+        run_made(connection, [query] * count)
+    assert caught.value.connection_invalidated
+    with database.begin() as db:
+        assert run(connection_of(db)[0], NAMES, {}) == []
     database.close()
