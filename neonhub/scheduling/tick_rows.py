@@ -62,15 +62,13 @@ def insert_sessions(
         The ids that were inserted.
     """
     connection, is_sqlite = connection_of(db)
-    inserted = run_made(connection, _insertions(sessions, trigger, now, is_sqlite))
-    ids = [session.id for session in sessions]
-    # As a rule all are: then it costs less to count them than to have each id returned.
-    return set(ids) if inserted == len(ids) else _existing(db, ids)
+    count = run_made(connection, _insertions(sessions, trigger, now, is_sqlite))
+    return {session.id for session in _inserted(db, sessions, count)}
 
 
 def write_decided(
     db: Session, parts: Iterable[Mapping[str, Decision]], *, now: datetime, many: bool
-) -> tuple[list[NewSession], dict[str, Decision]]:
+) -> tuple[Sequence[NewSession], dict[str, Decision]]:
     """Insert the sessions of decided ticks, and move their schedules on.
 
     Args:
@@ -93,10 +91,8 @@ def write_decided(
             yield _movement(part, is_sqlite)
 
     changed = run_made(connection, queries(), aside=many)
-    if changed != len(sessions) + len(decided):
-        known = _existing(db, [each.id for each in sessions])
-        sessions = [each for each in sessions if each.id in known]
-    return sessions, decided
+    # Each schedule decided is locked, and so is moved.
+    return _inserted(db, sessions, changed - len(decided)), decided
 
 
 def count_fired(db: Session, fired: int) -> None:
@@ -124,9 +120,15 @@ _OWN = ("status", "reason", "hold_reason", "missed_count", "missed_from")
 _FRESH = TickRow(datetime.min, datetime.min, SessionStatus.QUEUED)[2:]
 
 
-def _existing(db: Session, ids: Sequence[str]) -> set[str]:
-    given = given_rows(db, {"id": (str, ids)})
-    return set(db.scalars(select(AgentSession.id).where(AgentSession.id.in_(select(given.c.id)))))
+def _inserted(db: Session, sessions: Sequence[NewSession], count: int) -> Sequence[NewSession]:
+    """The sessions that were inserted, of which there are so many."""
+    # As a rule all are: then it costs less to count them than to have each id returned.
+    if count == len(sessions):
+        return sessions
+    given = given_rows(db, {"id": (str, [session.id for session in sessions])})
+    query = select(AgentSession.id).where(AgentSession.id.in_(select(given.c.id)))
+    known = set(db.scalars(query))
+    return [session for session in sessions if session.id in known]
 
 
 _GIVEN = {"id": str, "schedule_id": str, "tick_at": datetime, "scheduled_for": datetime}
