@@ -15,12 +15,11 @@ def new_id() -> str:
 
 def new_ids(count: int) -> list[str]:
     """So many of one millisecond, sorted."""
-    prefix = (time.time_ns() // 1_000_000 & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | 0b10 << 62
-    random = secrets.token_bytes(10 * count)
-    parts = (int.from_bytes(random[n : n + 10]) for n in range(0, 10 * count, 10))
-    return sorted(f"{prefix | (part & _HIGH) << 2 | part & _LOW:032x}" for part in parts)
+    milliseconds = f"{time.time_ns() // 1_000_000 & 0xFFFFFFFFFFFF:012x}"
+    random = secrets.token_hex(10 * count)
+    parts = (random[n : n + 20] for n in range(0, 20 * count, 20))
+    return sorted(f"{milliseconds}7{part[:3]}{_VARIANT[part[3]]}{part[4:19]}" for part in parts)
 
 
-_LOW = (1 << 62) - 1
-_HIGH = ((1 << 12) - 1) << 62
-"""Of 74 random bits: those after the variant, and those between it and the version."""
+_VARIANT = {digit: "89ab"[n % 4] for n, digit in enumerate("0123456789abcdef")}
+"""Of four random bits two, after those of the variant."""

@@ -23,6 +23,23 @@ def run(connection: Connection, statement: Any, values: Mapping[str, Any]) -> li
     return run_all(connection, [(statement, values)])[0]
 
 
+def run_unread(
+    connection: Connection, statement: Any, values: Mapping[str, Any]
+) -> tuple[list[Any], Callable[[Any], Any]]:
+    """Run one statement as `run` does, for rows that need not all be read.
+
+    Returns:
+        The rows it returns, their columns by name and as the driver has them; and what makes of
+        such a row the one that `run` returns.
+    """
+    query = _Run(connection, statement, values)
+    with _errors_of(connection, [query]):
+        query.send()
+        found = query.prepared.rows(query.cursor, unread=True)
+        query.is_done = True
+    return found, query.prepared.read
+
+
 def run_all(connection: Connection, queries: Sequence[Query | None]) -> list[list[Any]]:
     """Run statements in the connection's transaction, in their order.
 
@@ -173,14 +190,19 @@ class _Prepared:
             given[name] = write(given[name])
         return given if self._order is None else [given[name] for name in self._order]
 
-    def rows(self, cursor: Any) -> list[Any]:
-        """What the driver returned, with what the columns' types make of it."""
+    def rows(self, cursor: Any, *, unread: bool = False) -> list[Any]:
+        """What the driver returned, with what the columns' types make of it unless `unread`."""
         if self._reads is None:
             self._reads = list(self._readers(cursor.description))
-        found = cursor.fetchall()
-        if self._reads:
-            found = [self._read(row, self._reads) for row in found]
-        return [self._row(row) for row in found]
+        make = self.read if self._reads and not unread else self._row
+        return [make(row) for row in cursor.fetchall()]
+
+    def read(self, row: Iterable[Any]) -> Any:
+        """A row with what the columns' types make of what the driver returned."""
+        values = list(row)
+        for n, read in self._reads or ():
+            values[n] = read(values[n])
+        return self._row(values)
 
     def _readers(
         self, description: Sequence[Sequence[Any]]
@@ -190,15 +212,6 @@ class _Prepared:
             read = of_column.result_processor(self._dialect, told[1])
             if read is not None:
                 yield n, read
-
-    @staticmethod
-    def _read(
-        row: Sequence[Any], reads: Sequence[tuple[int, Callable[[Any], Any]]]
-    ) -> Sequence[Any]:
-        values = list(row)
-        for n, read in reads:
-            values[n] = read(values[n])
-        return values
 
 
 @lru_cache(maxsize=200)

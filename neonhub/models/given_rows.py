@@ -1,7 +1,7 @@
 """Rows given with a statement, so that one statement treats a whole batch on both databases."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,8 @@ from neonhub.models.types import UtcDateTime, text_of_instant
 
 Values = Mapping[str, tuple[type, Sequence[Any]]]
 """Column name → (str, int or datetime) and its values; all of the same length."""
+
+_Column = tuple[type, Sequence[Any]]
 
 
 class GivenTable:
@@ -80,10 +82,7 @@ class GivenTable:
         if is_sqlite:
             return {f"{self._name}_rows": _json_of(columns)}
         names = (f"{self._name}_{key}" for key in self._columns)
-        return {
-            name: _array_of(kind, values)
-            for name, (kind, values) in zip(names, columns, strict=True)
-        }
+        return dict(zip(names, _arrays_of(columns), strict=True))
 
 
 def given_rows(db: Session, columns: Values, name: str = "given") -> FromClause:
@@ -98,8 +97,8 @@ def given_rows(db: Session, columns: Values, name: str = "given") -> FromClause:
     if db.bind.dialect.name == "sqlite":
         return _from_json(_json_of(columns.values()), kinds, name)
     arrays = {
-        key: bindparam(f"{name}_{key}", _array_of(kind, values), type_=Text(), unique=True)
-        for key, (kind, values) in columns.items()
+        key: bindparam(f"{name}_{key}", array, type_=Text(), unique=True)
+        for key, array in zip(columns, _arrays_of(columns.values()), strict=True)
     }
     return _from_arrays(arrays, kinds, name)
 
@@ -132,15 +131,35 @@ def _from_json(rows: Any, kinds: Mapping[str, type], name: str) -> FromClause:
     return select(*picked).subquery(name)
 
 
-def _json_of(columns: Iterable[tuple[type, Sequence[Any]]]) -> str:
-    texts = [_SQLITE_TEXT[kind](values) for kind, values in columns]
+def _json_of(columns: Iterable[_Column]) -> str:
+    instants = _Instants(lambda value: value and text_of_instant(value))
+    texts = [
+        instants.of(values) if kind is datetime else _SQLITE_TEXT[kind](values)
+        for kind, values in columns
+    ]
     return json.dumps(list(zip(*texts, strict=True)))
 
 
-def _array_of(kind: type, values: Sequence[Any]) -> str:
-    """PostgreSQL's text of an array: the driver takes several times as long to write it."""
-    texts = _each_once(_instant, values) if kind is datetime else map(_ITEM[kind], values)
-    return "{" + ",".join(texts) + "}"
+def _arrays_of(columns: Iterable[_Column]) -> Iterator[str]:
+    """PostgreSQL's texts of arrays: the driver takes several times as long to write them."""
+    instants = _Instants(_instant)
+    for kind, values in columns:
+        texts = instants.of(values) if kind is datetime else map(_ITEM[kind], values)
+        yield "{" + ",".join(texts) + "}"
+
+
+class _Instants:
+    """Texts of instants: the rows of a batch share many, and each is written once."""
+
+    def __init__(self, write: Callable[[datetime | None], Any]) -> None:
+        self._write = write
+        self._written: dict[datetime | None, Any] = {}
+
+    def of(self, values: Sequence[datetime | None]) -> list[Any]:
+        written = self._written
+        for value in set(values).difference(written):
+            written[value] = self._write(value)
+        return [written[value] for value in values]
 
 
 _SQLITE: dict[type, TypeEngine[Any]] = {
@@ -152,17 +171,6 @@ _SQLITE: dict[type, TypeEngine[Any]] = {
 }
 
 
-def _sqlite_instants(values: Sequence[datetime | None]) -> list[str | None]:
-    """Instants in the form SQLite stores."""
-    return _each_once(lambda value: value and text_of_instant(value), values)
-
-
-def _each_once(write: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
-    """What is written for each value; rows of one batch share many, and each is written once."""
-    written = {value: write(value) for value in set(values)}
-    return [written[value] for value in values]
-
-
 def _sqlite_json(values: Iterable[Any]) -> list[str | None]:
     return [None if value is None else json.dumps(value) for value in values]
 
@@ -171,7 +179,6 @@ _SQLITE_TEXT: dict[type, Callable[[Sequence[Any]], Sequence[Any]]] = {
     str: tuple,
     int: tuple,
     float: tuple,
-    datetime: _sqlite_instants,
     dict: _sqlite_json,
 }
 

@@ -2,13 +2,13 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Executable, func, select
+from sqlalchemy import Executable, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from neonhub.database import connection_of
@@ -22,13 +22,17 @@ from neonhub.execution.limits import count_queued
 from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession, Fleet, Schedule
 from neonhub.models.given_rows import GivenTable
+from neonhub.models.types import UtcDateTime
 from neonhub.redis.queues import Job
 from neonhub.scheduling.replacing import stop_replaced
 from neonhub.scheduling.tick_rows import count_fired, write_decided
-from neonhub.statements import run, run_all
+from neonhub.statements import run_all, run_unread
 
 logger = logging.getLogger(__name__)
 
+
+_Read = Callable[["_Row"], "_Row"]
+"""Makes of a row as the driver has it one with the values of its types."""
 
 PART = 500
 """Schedules that are decided while the database writes those before them."""
@@ -47,8 +51,7 @@ class Decided:
     """Ticks that became sessions that run."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Active:
+class _Active(NamedTuple):
     """The unended sessions of one schedule, those held for a backfill left out."""
 
     all: int = 0
@@ -66,11 +69,12 @@ class _Standing(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """What decides the due ticks of a schedule, as it is in the database."""
+    """What decides the due ticks of a schedule, as it is in the database, and whose they are."""
 
     id: str
     agent_key: int
     priority: str
+    is_due: bool | None
     cron_expression: str | None
     interval_seconds: float | None
     run_at: datetime | None
@@ -101,20 +105,19 @@ def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Dec
         now: Timezone-aware instant the decisions are made at.
     """
     decided = Decided()
-    due: list[_Row] = []
-    for row in _lock(db, schedule_ids):
-        decided.next_run_at[row.id] = row.next_run_at
-        if row.next_run_at is not None and row.next_run_at <= now:
-            due.append(row)
+    rows, read = _lock(db, schedule_ids, now)
+    due = [row for row in rows if row.is_due]
+    decided.next_run_at |= {row.id: read(row).next_run_at for row in rows if not row.is_due}
     if due:
-        _decide_due(db, due, decided, now)
+        _decide_due(db, due, read, decided, now)
     return decided
 
 
-def _lock(db: Session, schedule_ids: Sequence[str]) -> Sequence[_Row]:
+def _lock(db: Session, schedule_ids: Sequence[str], now: datetime) -> tuple[list[_Row], _Read]:
+    """The rows, unread: those of a batch that are alike need to be read once."""
     connection, is_sqlite = connection_of(db)
     wanted = _WANTED.values([(each,) for each in schedule_ids], is_sqlite=is_sqlite)
-    return run(connection, _select_locked(is_sqlite), wanted)
+    return run_unread(connection, _select_locked(is_sqlite), {**wanted, "now": now})
 
 
 _WANTED = GivenTable("wanted", id=str)
@@ -124,17 +127,20 @@ _WANTED = GivenTable("wanted", id=str)
 def _select_locked(is_sqlite: bool) -> Executable:
     columns = Schedule.__table__.c
     wanted = _WANTED.on(is_sqlite=is_sqlite)
+    is_due = (columns.next_run_at <= bindparam("now", type_=UtcDateTime())).label("is_due")
     return (
-        select(*(columns[name] for name in _Row._fields))
+        select(*(is_due if name == "is_due" else columns[name] for name in _Row._fields))
         .where(columns.id.in_(select(wanted.c.id)))
         .order_by(columns.priority_rank, columns.id)
         .with_for_update(of=Schedule.__table__)
     )
 
 
-def _decide_due(db: Session, due: Sequence[_Row], decided: Decided, now: datetime) -> None:
+def _decide_due(
+    db: Session, due: Sequence[_Row], read: _Read, decided: Decided, now: datetime
+) -> None:
     standing = _standing(db, due)
-    parts: Iterable[dict[str, Decision]] = _decide_parts(due, standing, decided, now)
+    parts: Iterable[dict[str, Decision]] = _decide_parts(due, read, standing, decided, now)
     replacing: list[str] = []
     if any(row.overlap == Overlap.REPLACE and row.id in standing.active for row in due):
         parts = list(parts)  # what is replaced is stopped before anything is written
@@ -155,18 +161,24 @@ def _decide_due(db: Session, due: Sequence[_Row], decided: Decided, now: datetim
 
 
 def _decide_parts(
-    due: Sequence[_Row], standing: _Standing, decided: Decided, now: datetime
+    due: Sequence[_Row], read: _Read, standing: _Standing, decided: Decided, now: datetime
 ) -> Iterator[dict[str, Decision]]:
     none = _Active()
-    decide_once = cache(decide)  # many of a batch differ in nothing that decides them
+
+    @cache  # many of a batch differ in nothing that decides them
+    def decide_once(row: _Row, jitter: timedelta, active: _Active, room: int) -> Decision:
+        return decide(_due_schedule(read(row), jitter, active, standing.is_paused, room), now)
+
     for start in range(0, len(due), PART):
         decisions: dict[str, Decision] = {}
         for row in due[start : start + PART]:
             try:
-                room = max(0, standing.max_queued - standing.waiting[row.agent_key])
+                jitter = jitter_for(row.id, row.jitter_seconds)
                 active = standing.active.get(row.id, none)
-                schedule = _due_schedule(row, active, standing.is_paused, room)
-                decision = decisions[row.id] = decide_once(schedule, now)
+                room = max(0, standing.max_queued - standing.waiting[row.agent_key])
+                room = min(room, MAX_ROWS)  # more makes no difference
+                decision = decide_once(_WHOEVER + row[3:], jitter, active, room)
+                decisions[row.id] = decision
                 standing.waiting[row.agent_key] += decision.runs
             except Exception as error:
                 logger.exception("Set aside: %s", error, extra={"schedule_id": row.id})
@@ -222,8 +234,13 @@ def _count_active(is_sqlite: bool) -> Executable:
     )
 
 
-def _due_schedule(row: _Row, active: _Active, is_paused: bool, room: int) -> DueSchedule:
-    jitter = jitter_for(row.id, row.jitter_seconds)
+_WHOEVER = (None, None, None)
+"""In place of a schedule's id, agent and priority, which decide nothing."""
+
+
+def _due_schedule(
+    row: _Row, jitter: timedelta, active: _Active, is_paused: bool, room: int
+) -> DueSchedule:
     return DueSchedule(
         recurrence=Recurrence(
             cron_expression=row.cron_expression,
@@ -245,7 +262,7 @@ def _due_schedule(row: _Row, active: _Active, is_paused: bool, room: int) -> Due
         active=active.all,
         waiting=active.waiting,
         catching_up=active.catching_up,
-        room=min(room, MAX_ROWS),  # more makes no difference
+        room=room,
     )
 
 

@@ -10,7 +10,7 @@ from neonhub.database import Database, connection_of
 from neonhub.migrations import migrate
 from neonhub.models import Agent, Schedule
 from neonhub.models.types import UtcDateTime
-from neonhub.statements import Query, run, run_all, run_made
+from neonhub.statements import Query, run, run_all, run_made, run_unread
 from tests.factories import NOW, add_agent, add_schedule
 
 COLUMNS = (Agent.key, Agent.slug, Agent.config, Agent.created_at, Agent.deleted_at)
@@ -37,6 +37,15 @@ def test_numbers_are_what_their_columns_say(database: Database) -> None:
     with database.begin() as db:
         (row,) = run(connection_of(db)[0], select(*columns), {})
     assert [type(value) for value in row] == [float, type(None), bool]
+
+
+def test_rows_can_be_read_one_by_one(database: Database) -> None:
+    agent = add_agent(database)
+    with database.begin() as db:
+        connection, _ = connection_of(db)
+        (unread,), read = run_unread(connection, CREATED, {"at": NOW})
+        assert unread.slug == read(unread).slug == agent.slug
+        assert [read(unread)] == run(connection, CREATED, {"at": NOW})
 
 
 def test_what_returns_no_rows_gives_none(database: Database) -> None:
