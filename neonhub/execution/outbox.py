@@ -20,6 +20,7 @@ from neonhub.models import SessionEvent
 from neonhub.models.given_rows import GivenTable
 from neonhub.models.types import UtcDateTime
 from neonhub.redis.counters import EndedSession, add_counts
+from neonhub.redis.jobs_ahead import JobsAhead
 from neonhub.redis.queues import Job, TimerMove, add_hand_over
 from neonhub.redis.round_trip import RoundTrip
 from neonhub.statements import Query, run_all
@@ -56,6 +57,7 @@ class Outbox:
     """Collected inside a transaction, delivered after it."""
 
     jobs: list[Job] = field(default_factory=list)
+    ahead: JobsAhead | None = None  # jobs besides, written while the transaction was under way
     moves: list[TimerMove] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     ended: list[EndedSession] = field(default_factory=list)
@@ -88,13 +90,19 @@ class Outbox:
         trip = RoundTrip()
         for key in self.signals:
             trip.command("SET", key, b"1", "EX", SIGNAL_SECONDS)
-        add_hand_over(trip, self.jobs, self.moves, now=utcnow())
+        self._add_hand_over(trip)
         add_publish(trip, self.events)
         add_counts(trip, self.ended)
         try:
             trip.send(redis)
         except RedisError as error:
             logger.warning("Redis is away, the lifeline will deliver later: %s", error)
+
+    def _add_hand_over(self, trip: RoundTrip) -> None:
+        jobs, batch = self.jobs, None
+        if self.ahead is not None:
+            jobs, batch = [*self.ahead.unwritten(), *self.jobs], self.ahead.batch
+        add_hand_over(trip, jobs, self.moves, now=utcnow(), batch=batch)
 
 
 def _log_of(told: Sequence[Told], now: datetime, is_sqlite: bool) -> Query | None:

@@ -13,8 +13,8 @@ from rq.utils import utcformat
 
 from neonhub.clock import utcnow
 from neonhub.redis import keys
-from neonhub.redis.round_trip import RoundTrip
-from neonhub.redis.scripts import script
+from neonhub.redis.round_trip import Argument, RoundTrip
+from neonhub.redis.scripts import script, script_text
 
 ENTRY_POINT = "workers.jobs.run_session"
 """The one function a job on our queues names; its arguments are (session_id, attempt)."""
@@ -25,6 +25,9 @@ JOB_KEEP_SECONDS = 7 * 86_400
 FAILURE_TTL_SECONDS = 60
 """How long RQ shows a job that failed; the session itself is in the database."""
 
+AHEAD_KEEP_SECONDS = 60
+"""How long after it was written a batch can be pushed; the lifeline pushes its sessions then."""
+
 PICKLE_PROTOCOL = 5
 """RQ reads a call that is not compressed as well; at a hundred bytes it would save none."""
 
@@ -32,7 +35,8 @@ BATCH_SIZE = 2000
 """Jobs or timer moves of one script run: about 20 ms in which Redis serves nobody else."""
 
 _QUEUE_PREFIX = "rq:queue:"
-_KEYS = (keys.TIMERS, "rq:queues", keys.JOB_MODEL)
+_QUEUE_KEYS = tuple(_QUEUE_PREFIX + queue for queue in keys.QUEUES)
+_KEYS = (keys.TIMERS, "rq:queues", keys.JOB_MODEL, *_QUEUE_KEYS)
 
 
 class Job(NamedTuple):
@@ -85,11 +89,32 @@ def hand_over(
 
 
 def add_hand_over(
-    trip: RoundTrip, jobs: Sequence[Job], moves: Sequence[TimerMove], *, now: datetime
+    trip: RoundTrip,
+    jobs: Sequence[Job],
+    moves: Sequence[TimerMove],
+    *,
+    now: datetime,
+    batch: str | None = None,
 ) -> None:
-    """Add to a round trip what `hand_over` does."""
-    for args in _hand_over_args(jobs, moves, now):
+    """Add to a round trip what `hand_over` does.
+
+    Args:
+        batch: Jobs written before, as `JobsAhead` does, are pushed before these.
+    """
+    for args in _hand_over_args(jobs, moves, now, batch or ""):
         trip.script("hand_over", _KEYS, args)
+
+
+def writing_of(jobs: Sequence[Job], batch: str, *, now: datetime) -> Iterator[Sequence[Argument]]:
+    """The commands that write the jobs of a batch, without pushing them."""
+    for args in _hand_over_args(jobs, (), now, batch, pushes=False):
+        yield "EVAL", script_text("hand_over"), len(_KEYS), *_KEYS, *args
+
+
+def written_keys(jobs: Iterable[Job], batch: str) -> list[str]:
+    """The keys that a batch of jobs has until it is pushed."""
+    lists = [_lists_of(batch) + queue for queue in _QUEUE_KEYS]
+    return lists + [f"rq:job:{job.id}" for job in jobs]
 
 
 def queued_job_ids(redis: Redis, queues: Iterable[str] = keys.QUEUES) -> set[str]:
@@ -109,13 +134,24 @@ def queue_lengths(redis: Redis) -> dict[str, int]:
 
 
 def _hand_over_args(
-    jobs: Sequence[Job], moves: Sequence[TimerMove], now: datetime
+    jobs: Sequence[Job],
+    moves: Sequence[TimerMove],
+    now: datetime,
+    batch: str = "",
+    *,
+    pushes: bool = True,
 ) -> Iterator[list[str | bytes | int]]:
     """What each run of the script is given."""
     fixed = (keys.WAKE, utcformat(now), JOB_KEEP_SECONDS, FAILURE_TTL_SECONDS)
-    for start in range(0, max(len(jobs), len(moves)), BATCH_SIZE):
+    ahead = (_lists_of(batch) if batch else "", "" if pushes else AHEAD_KEEP_SECONDS)
+    for start in range(0, max(len(jobs), len(moves), bool(batch)), BATCH_SIZE):
         moved = _moves_as_json(moves[start : start + BATCH_SIZE])
-        yield [*fixed, moved, *_job_args(jobs[start : start + BATCH_SIZE])]
+        yield [*fixed, moved, *ahead, *_job_args(jobs[start : start + BATCH_SIZE])]
+
+
+def _lists_of(batch: str) -> str:
+    """What begins the names of its lists."""
+    return f"{keys.JOBS_AHEAD_PREFIX}{batch}:"
 
 
 def _job_args(jobs: Iterable[Job]) -> Iterator[str | bytes]:

@@ -23,9 +23,11 @@ from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession, Fleet, Schedule
 from neonhub.models.given_rows import GivenTable
 from neonhub.models.types import UtcDateTime
-from neonhub.redis.queues import Job
+from neonhub.redis.jobs_ahead import JobsAhead
+from neonhub.redis.queues import Job, TimerMove
 from neonhub.scheduling.replacing import stop_replaced
-from neonhub.scheduling.tick_rows import count_fired, write_decided
+from neonhub.scheduling.tick_rows import Decisions, NewSession, count_fired, write_decided
+from neonhub.scheduling.timers import TICK
 from neonhub.statements import run_all, run_unread
 
 logger = logging.getLogger(__name__)
@@ -37,14 +39,15 @@ _Read = Callable[["_Row"], "_Row"]
 PART = 500
 """Schedules that are decided while the database writes those before them."""
 
+SET_ASIDE = timedelta(minutes=1)
+"""How long what can't be decided waits before it is tried again."""
+
 
 @dataclass(slots=True)
 class Decided:
-    """What became of a batch; the outbox is delivered after the commit."""
+    """What became of a batch; the outbox, all timers in it, is delivered after the commit."""
 
     outbox: Outbox = field(default_factory=Outbox)
-    next_run_at: dict[str, datetime | None] = field(default_factory=dict)
-    """Schedule id → when it is due next; None or missing: never."""
     set_aside: set[str] = field(default_factory=set)
     """Ids of schedules that could not be decided, for a reason in the log."""
     fired: int = 0
@@ -94,23 +97,137 @@ class _Row(NamedTuple):
     skip_next: bool
 
 
-def decide_ticks(db: Session, schedule_ids: Sequence[str], now: datetime) -> Decided:
+def decide_ticks(
+    db: Session,
+    timers: Mapping[str, float | None],
+    now: datetime,
+    *,
+    ahead: JobsAhead | None = None,
+) -> Decided:
     """Decide what is due of the schedules given; what was decided already stays as it is.
 
     The rows are locked by id alone, most urgent first. Sessions are inserted and schedules moved
     on by one statement each for every `PART` of them.
 
     Args:
-        schedule_ids: Candidates; those disabled, removed or not yet due only tell when they are.
+        timers: Schedule id → the score that its timer must still carry to be moved, None for any.
+            Those disabled, removed or not yet due only have their timers put right.
         now: Timezone-aware instant the decisions are made at.
+        ahead: Takes the jobs of many while the database works; None: all are in the outbox.
     """
-    decided = Decided()
-    rows, read = _lock(db, schedule_ids, now)
-    due = [row for row in rows if row.is_due]
-    decided.next_run_at |= {row.id: read(row).next_run_at for row in rows if not row.is_due}
-    if due:
-        _decide_due(db, due, read, decided, now)
-    return decided
+    batch = _Batch(db, timers, now, ahead)
+    batch.decide()
+    return batch.decided
+
+
+class _Batch:
+    """The state of one batch."""
+
+    def __init__(
+        self,
+        db: Session,
+        timers: Mapping[str, float | None],
+        now: datetime,
+        ahead: JobsAhead | None,
+    ) -> None:
+        self.db = db
+        self.timers = timers
+        self.now = now
+        self.ahead = ahead
+        self.decided = Decided(Outbox(ahead=ahead))
+        self.queues: dict[str, str] = {}  # by schedule
+
+    def decide(self) -> None:
+        rows, read = _lock(self.db, list(self.timers), self.now)
+        self._set_timers(dict.fromkeys(self.timers.keys() - {row.id for row in rows}))
+        self._set_timers({row.id: read(row).next_run_at for row in rows if not row.is_due})
+        due = [row for row in rows if row.is_due]
+        if due:
+            self._decide_due(due, read)
+
+    def _decide_due(self, due: Sequence[_Row], read: _Read) -> None:
+        standing = _standing(self.db, due)
+        self.queues = {row.id: _QUEUES[row.priority] for row in due}
+        parts: Iterable[Decisions] = self._decide_parts(due, read, standing)
+        outbox, replacing = self.decided.outbox, list[str]()
+        if any(row.overlap == Overlap.REPLACE and row.id in standing.active for row in due):
+            parts = list(parts)  # what is replaced is stopped before anything is written
+            replacing = [key for part in parts for key, each in part.items() if each.replace]
+            stop_replaced(self.db, replacing, outbox, now=self.now)
+        is_large = len(due) > PART
+        if not is_large:
+            self.ahead = None
+        lost = write_decided(self.db, parts, self._prepare, now=self.now, aside=is_large)
+        if lost:
+            self._take_back(lost)
+        self._set_timers(dict.fromkeys(self.decided.set_aside, self.now + SET_ASIDE))
+        count_fired(self.db, self.decided.fired)
+        for schedule_id in replacing:
+            outbox.jobs += release_of_schedule(self.db, schedule_id, now=self.now)
+        self._log(len(due))
+
+    def _decide_parts(
+        self, due: Sequence[_Row], read: _Read, standing: _Standing
+    ) -> Iterator[Decisions]:
+        none = _Active()
+
+        @cache  # many of a batch differ in nothing that decides them
+        def decide_once(row: _Row, jitter: timedelta, active: _Active, room: int) -> Decision:
+            schedule = _due_schedule(read(row), jitter, active, standing.is_paused, room)
+            return decide(schedule, self.now)
+
+        for start in range(0, len(due), PART):
+            decisions: dict[str, Decision] = {}
+            for row in due[start : start + PART]:
+                try:
+                    jitter = jitter_for(row.id, row.jitter_seconds)
+                    active = standing.active.get(row.id, none)
+                    room = max(0, standing.max_queued - standing.waiting[row.agent_key])
+                    room = min(room, MAX_ROWS)  # more makes no difference
+                    decision = decide_once(_WHOEVER + row[3:], jitter, active, room)
+                    decisions[row.id] = decision
+                    standing.waiting[row.agent_key] += decision.runs
+                except Exception as error:
+                    logger.exception("Set aside: %s", error, extra={"schedule_id": row.id})
+                    self.decided.set_aside.add(row.id)
+            yield decisions
+
+    def _prepare(self, sessions: Sequence[NewSession], decisions: Decisions) -> None:
+        """Get ready what follows the commit, as if all were inserted; the database is writing."""
+        jobs = []
+        for session in sessions:
+            if session.tick.status is SessionStatus.QUEUED:
+                self.decided.fired += 1
+                if session.tick.hold_reason is None:
+                    jobs.append(Job(session.id, 1, 1, self.queues[session.schedule_id]))
+        if self.ahead is None:
+            self.decided.outbox.jobs += jobs
+        else:
+            self.ahead.write(jobs)
+        self._set_timers({key: each.next_run_at for key, each in decisions.items()})
+
+    def _take_back(self, lost: Sequence[NewSession]) -> None:
+        """Somebody else has decided these ticks."""
+        outbox, ids = self.decided.outbox, {session.id for session in lost}
+        if self.ahead is not None:
+            outbox.jobs += self.ahead.drop()
+        outbox.jobs = [job for job in outbox.jobs if job.session_id not in ids]
+        self.decided.fired -= sum(each.tick.status is SessionStatus.QUEUED for each in lost)
+
+    def _set_timers(self, instants: Mapping[str, datetime | None]) -> None:
+        self.decided.outbox.moves += [
+            TimerMove(TICK + key, self.timers[key], at.timestamp() if at else None)
+            for key, at in instants.items()
+        ]
+
+    def _log(self, count: int) -> None:
+        jobs = [*(self.ahead.jobs if self.ahead else ()), *self.decided.outbox.jobs]
+        extra = {
+            "schedules": count - len(self.decided.set_aside),
+            "fired": self.decided.fired,
+            "session_ids": [job.session_id for job in jobs],
+        }
+        logger.info("Decided what is due.", extra=extra)
 
 
 def _lock(db: Session, schedule_ids: Sequence[str], now: datetime) -> tuple[list[_Row], _Read]:
@@ -134,56 +251,6 @@ def _select_locked(is_sqlite: bool) -> Executable:
         .order_by(columns.priority_rank, columns.id)
         .with_for_update(of=Schedule.__table__)
     )
-
-
-def _decide_due(
-    db: Session, due: Sequence[_Row], read: _Read, decided: Decided, now: datetime
-) -> None:
-    standing = _standing(db, due)
-    parts: Iterable[dict[str, Decision]] = _decide_parts(due, read, standing, decided, now)
-    replacing: list[str] = []
-    if any(row.overlap == Overlap.REPLACE and row.id in standing.active for row in due):
-        parts = list(parts)  # what is replaced is stopped before anything is written
-        replacing = [key for part in parts for key, each in part.items() if each.replace]
-        stop_replaced(db, replacing, decided.outbox, now=now)
-    sessions, decisions = write_decided(db, parts, now=now, many=len(due) > PART)
-    queues = {row.id: _QUEUES[row.priority] for row in due}
-    for session in sessions:
-        if session.tick.status is SessionStatus.QUEUED:
-            decided.fired += 1
-            if session.tick.hold_reason is None:
-                decided.outbox.jobs.append(Job(session.id, 1, 1, queues[session.schedule_id]))
-    count_fired(db, decided.fired)
-    for schedule_id in replacing:
-        decided.outbox.jobs += release_of_schedule(db, schedule_id, now=now)
-    decided.next_run_at |= {key: decision.next_run_at for key, decision in decisions.items()}
-    _log(decided, len(decisions))
-
-
-def _decide_parts(
-    due: Sequence[_Row], read: _Read, standing: _Standing, decided: Decided, now: datetime
-) -> Iterator[dict[str, Decision]]:
-    none = _Active()
-
-    @cache  # many of a batch differ in nothing that decides them
-    def decide_once(row: _Row, jitter: timedelta, active: _Active, room: int) -> Decision:
-        return decide(_due_schedule(read(row), jitter, active, standing.is_paused, room), now)
-
-    for start in range(0, len(due), PART):
-        decisions: dict[str, Decision] = {}
-        for row in due[start : start + PART]:
-            try:
-                jitter = jitter_for(row.id, row.jitter_seconds)
-                active = standing.active.get(row.id, none)
-                room = max(0, standing.max_queued - standing.waiting[row.agent_key])
-                room = min(room, MAX_ROWS)  # more makes no difference
-                decision = decide_once(_WHOEVER + row[3:], jitter, active, room)
-                decisions[row.id] = decision
-                standing.waiting[row.agent_key] += decision.runs
-            except Exception as error:
-                logger.exception("Set aside: %s", error, extra={"schedule_id": row.id})
-                decided.set_aside.add(row.id)
-        yield decisions
 
 
 def _standing(db: Session, due: Sequence[_Row]) -> _Standing:
@@ -269,12 +336,3 @@ def _due_schedule(
 _OVERLAPS = {each.value: each for each in Overlap}
 _CATCH_UPS = {each.value: each for each in CatchUp}
 _QUEUES = {each.value: each.queue for each in Priority}
-
-
-def _log(decided: Decided, count: int) -> None:
-    extra = {
-        "schedules": count,
-        "fired": decided.fired,
-        "session_ids": [job.session_id for job in decided.outbox.jobs],
-    }
-    logger.info("Decided what is due.", extra=extra)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from redis import Redis
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -11,14 +11,12 @@ from neonhub.database import Database
 from neonhub.execution.outbox import Outbox
 from neonhub.execution.retries import queue_due_retries, retry_instants
 from neonhub.faults import reach
+from neonhub.redis.jobs_ahead import JobsAhead
 from neonhub.redis.queues import TimerMove
-from neonhub.scheduling.decide import decide_ticks
+from neonhub.scheduling.decide import SET_ASIDE, decide_ticks
 from neonhub.scheduling.timers import RETRY, TICK, Claim, Timers
 
 logger = logging.getLogger(__name__)
-
-SET_ASIDE = timedelta(minutes=1)
-"""How long what can't be decided waits before it is tried again."""
 
 AWAY = (OperationalError, InterfaceError)
 """What the database raises when it is away or busy, rather than at fault with one row."""
@@ -76,17 +74,9 @@ class Firing:
         reach("scheduler.handed-over")
 
     def _fire_ticks(self, claims: Sequence[Claim], now: datetime) -> Outbox:
-        by_id = {claim.member.removeprefix(TICK): claim for claim in claims}
-        with self._database.begin() as db:
-            decided = decide_ticks(db, list(by_id), now)
-        outbox = decided.outbox
-        for schedule_id, claim in by_id.items():
-            if schedule_id in decided.set_aside:
-                outbox.moves.append(_set_aside(claim, now))
-            else:
-                at = decided.next_run_at.get(schedule_id)
-                outbox.moves.append(_settled(claim, at))
-        return outbox
+        timers = {claim.member.removeprefix(TICK): claim.claimed_score for claim in claims}
+        with JobsAhead(self._redis) as ahead, self._database.begin() as db:
+            return decide_ticks(db, timers, now, ahead=ahead).outbox
 
     def _fire_retries(self, claims: Sequence[Claim], now: datetime) -> Outbox:
         by_id = {claim.member.removeprefix(RETRY): claim for claim in claims}

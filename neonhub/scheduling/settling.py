@@ -10,9 +10,7 @@ from sqlalchemy.orm import Session
 from neonhub.database import Database
 from neonhub.execution.outbox import Outbox
 from neonhub.models import Schedule
-from neonhub.redis.queues import TimerMove
 from neonhub.scheduling.decide import decide_ticks
-from neonhub.scheduling.timers import TICK
 
 BATCH = 500
 
@@ -22,13 +20,7 @@ def settle(db: Session, schedule_ids: Sequence[str], now: datetime) -> Outbox:
 
     The schedules stay locked until it ends. To be called before they are read as objects.
     """
-    decided = decide_ticks(db, schedule_ids, now)
-    outbox = decided.outbox
-    for schedule_id, at in decided.next_run_at.items():
-        if schedule_id not in decided.set_aside:
-            score = at.timestamp() if at else None
-            outbox.moves.append(TimerMove(TICK + schedule_id, claimed_score=None, score=score))
-    return outbox
+    return decide_ticks(db, dict.fromkeys(schedule_ids), now).outbox
 
 
 def settle_all(database: Database, redis: Redis, now: datetime) -> None:

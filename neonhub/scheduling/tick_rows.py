@@ -1,6 +1,6 @@
 """Writes what was decided: new sessions, and schedules moved on, set-wise."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -29,6 +29,9 @@ from neonhub.models.given_rows import GivenTable, given_rows
 from neonhub.models.session import BACKFILLED, DECIDED
 from neonhub.models.types import UtcDateTime
 from neonhub.statements import Query, run, run_made
+
+Decisions = Mapping[str, Decision]
+"""Schedule id → what was decided."""
 
 
 class NewSession(NamedTuple):
@@ -67,32 +70,41 @@ def insert_sessions(
 
 
 def write_decided(
-    db: Session, parts: Iterable[Mapping[str, Decision]], *, now: datetime, many: bool
-) -> tuple[Sequence[NewSession], dict[str, Decision]]:
+    db: Session,
+    parts: Iterable[Decisions],
+    meanwhile: Callable[[Sequence[NewSession], Decisions], object],
+    *,
+    now: datetime,
+    aside: bool,
+) -> list[NewSession]:
     """Insert the sessions of decided ticks, and move their schedules on.
 
     Args:
-        parts: Schedule id → what was decided. Of many, each is written while the next is decided.
-        many: Whether there is more than one part.
+        parts: What was decided; each is written while what follows is done.
+        meanwhile: Called with each part and its sessions; must not use the database.
+        aside: Whether SQLite, too, writes while something else is done; PostgreSQL always does.
 
     Returns:
-        The sessions inserted, and all decisions.
+        The sessions whose ticks had one already, and were not inserted.
     """
     connection, is_sqlite = connection_of(db)
     sessions: list[NewSession] = []
-    decided: dict[str, Decision] = {}
+    schedules = 0
 
     def queries() -> Iterator[Query]:
+        nonlocal schedules
         for part in filter(None, parts):
             made = new_sessions([(key, tick) for key, each in part.items() for tick in each.rows])
             sessions.extend(made)
-            decided.update(part)
+            schedules += len(part)
             yield from _insertions(made, Trigger.SCHEDULE, now, is_sqlite)
             yield _movement(part, is_sqlite)
+            meanwhile(made, part)
 
-    changed = run_made(connection, queries(), aside=many)
+    changed = run_made(connection, queries(), aside=aside)
     # Each schedule decided is locked, and so is moved.
-    return _inserted(db, sessions, changed - len(decided)), decided
+    inserted = _inserted(db, sessions, changed - schedules)
+    return [] if len(inserted) == len(sessions) else [*set(sessions).difference(inserted)]
 
 
 def count_fired(db: Session, fired: int) -> None:
@@ -159,7 +171,7 @@ def _insert_statement(given: GivenTable, trigger: Trigger, is_sqlite: bool) -> E
     )
 
 
-def _movement(decisions: Mapping[str, Decision], is_sqlite: bool) -> Query:
+def _movement(decisions: Decisions, is_sqlite: bool) -> Query:
     rows = [
         (key, each.next_tick_at, each.next_run_at, each.runs, int(each.skip_next))
         for key, each in decisions.items()

@@ -1,23 +1,29 @@
--- Puts sessions on RQ's queues and moves timers, all or nothing.
+-- Puts sessions on RQ's queues and moves timers, all or nothing. Or writes the jobs of sessions ahead,
+-- as a part of a batch that a later run puts on the queues.
 --
 -- KEYS[1]  sorted set  neonhub:timers: `tick:<schedule>`, `retry:<session>` -> unix second it is due
 -- KEYS[2]  set         rq:queues: the key of every queue RQ knows
 -- KEYS[3]  hash        neonhub:job: what jobs of one queue share; gone when the script ends
+-- KEYS[4…] list        rq:queue:<queue>: ids, the oldest first; the most urgent queue first
 -- ARGV[1]  channel to wake schedulers on when the nearest timer came nearer
 -- ARGV[2]  instant of the push, in the form RQ writes times
 -- ARGV[3]  seconds after which a job hash that nobody finished is dropped
 -- ARGV[4]  failure_ttl of each job, seconds
 -- ARGV[5]  timer moves, JSON: [[the score they must still carry ("" any), member, new score
 --          ("" remove), member, …], …]
+-- ARGV[6]  what begins the names of a batch's lists, or "": no job was written ahead
+-- ARGV[7]  seconds to keep as a part of that batch the jobs given; "": they and the batch are pushed
 -- then per queue, attempt and push: queue, end of the job ids, call before and after the session id
 --          (pickle), description before and after it, session ids (JSON)
 --
 -- Writes  hash  rq:job:<id>       what a stock `rq worker` reads; what it takes for unset is left out
---         list  rq:queue:<queue>  ids, the oldest first
+--         list  neonhub:jobs:<batch>:rq:queue:<queue>  ids of jobs that are written, not pushed yet
 -- Returns the number of jobs pushed: one whose hash exists was pushed before and is left alone.
 
 local timers, queues, model = KEYS[1], KEYS[2], KEYS[3]
 local pushed_at, keep, failure_ttl = ARGV[2], ARGV[3], ARGV[4]
+local batch, keep_batch = ARGV[6], tonumber(ARGV[7])
+local FIRST_QUEUE, FIRST_JOBS = 4, 8
 local CHUNK = 1000 -- unpack takes some thousand values at most
 
 local function nearest()
@@ -30,46 +36,59 @@ local function in_chunks(command, key, values)
   end
 end
 
-local function push(queue, id_end, head, tail, described, described_end, sessions)
-  local pushed = {}
+local function write(queue, id_end, head, tail, described, described_end, sessions)
+  local ids = {}
   -- A copy takes less than all fields of each, and is refused if the hash exists.
   redis.call('HSET', model,
     'status', 'queued', 'origin', queue, 'created_at', pushed_at, 'enqueued_at', pushed_at,
     'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
   redis.call('EXPIRE', model, keep)
-  for _, session in ipairs(sessions) do
+  for _, session in ipairs(cjson.decode(sessions)) do
     local id = session .. id_end
     local hash = 'rq:job:' .. id
     if redis.call('COPY', model, hash) == 1 then
       redis.call('HSET', hash,
         'data', head .. session .. tail, 'description', described .. session .. described_end)
-      pushed[#pushed + 1] = id
+      ids[#ids + 1] = id
     end
   end
   redis.call('DEL', model)
-  if #pushed > 0 then
-    redis.call('SADD', queues, 'rq:queue:' .. queue)
-    in_chunks('RPUSH', 'rq:queue:' .. queue, pushed)
+  return ids
+end
+
+local function push(list, ids)
+  if #ids > 0 then
+    redis.call('SADD', queues, list)
+    in_chunks('RPUSH', list, ids)
   end
-  return #pushed
+  return #ids
+end
+
+local function push_batch(list)
+  local kept = batch .. list
+  local ids = redis.call('LRANGE', kept, 0, -1)
+  redis.call('DEL', kept)
+  return push(list, ids)
+end
+
+local function keep_in_batch(list, ids)
+  local kept = batch .. list
+  in_chunks('RPUSH', kept, ids)
+  redis.call('EXPIRE', kept, keep_batch)
 end
 
 local function move(group)
-  local claimed = tonumber(group[1])
-  local members, set, removed = {}, {}, {}
-  for i = 2, #group, 2 do members[#members + 1] = group[i] end
-  for from = 1, #members, CHUNK do
-    local to = math.min(from + CHUNK - 1, #members)
-    local present = claimed and redis.call('ZMSCORE', timers, unpack(members, from, to))
-    for i = from, to do
-      if not claimed or tonumber(present[i - from + 1] or '') == claimed then
-        local score = group[2 * i + 1]
-        if score == '' then
-          removed[#removed + 1] = members[i]
-        else
-          set[#set + 1], set[#set + 2] = score, members[i]
-        end
-      end
+  local scores, members, set, removed = {}, {}, {}, {}
+  for i = 2, #group, 2 do
+    scores[group[i]], members[#members + 1] = group[i + 1], group[i]
+  end
+  if group[1] ~= '' then members = redis.call('ZRANGE', timers, group[1], group[1], 'BYSCORE') end
+  for _, member in ipairs(members) do
+    local score = scores[member]
+    if score == '' then
+      removed[#removed + 1] = member
+    elseif score then
+      set[#set + 1], set[#set + 2] = score, member
     end
   end
   in_chunks('ZADD', timers, set)
@@ -77,9 +96,16 @@ local function move(group)
 end
 
 local pushed = 0
-for i = 6, #ARGV, 7 do
-  pushed = pushed + push(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5],
-    cjson.decode(ARGV[i + 6]))
+if batch ~= '' and not keep_batch then
+  for i = FIRST_QUEUE, #KEYS do pushed = pushed + push_batch(KEYS[i]) end
+end
+for i = FIRST_JOBS, #ARGV, 7 do
+  local list, ids = 'rq:queue:' .. ARGV[i], write(unpack(ARGV, i, i + 6))
+  if keep_batch then
+    keep_in_batch(list, ids)
+  else
+    pushed = pushed + push(list, ids)
+  end
 end
 
 local groups = cjson.decode(ARGV[5])

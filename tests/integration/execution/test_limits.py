@@ -96,8 +96,9 @@ def test_a_tick_without_room_is_skipped_with_its_reason(database: Database, over
     running = add_session(database, agent, status=SessionStatus.RUNNING, started_at=NOW)
     schedule = add_schedule(database, agent, overlap=overlap, next_tick_at=NOW)
     with database.begin() as db:
-        decided = decide_ticks(db, [schedule.id], NOW)
-    assert (decided.fired, decided.next_run_at) == (0, {schedule.id: NOW + MINUTE})
+        decided = decide_ticks(db, {schedule.id: None}, NOW)
+    (move,) = decided.outbox.moves
+    assert (decided.fired, move.score) == (0, (NOW + MINUTE).timestamp())
     with database.read() as db:
         row = db.scalars(select(AgentSession).where(AgentSession.tick_at == NOW)).one()
     assert (row.status, row.reason) == (SessionStatus.SKIPPED, "queue_full")
@@ -110,4 +111,4 @@ def test_schedules_of_one_agent_share_its_room(database: Database) -> None:
     agent = add_agent(database)
     schedules = [add_schedule(database, agent, name=f"s{n}", next_tick_at=NOW) for n in range(5)]
     with database.begin() as db:
-        assert decide_ticks(db, [schedule.id for schedule in schedules], NOW).fired == 3
+        assert decide_ticks(db, {each.id: None for each in schedules}, NOW).fired == 3

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from neonhub.agents import AgentManager
@@ -21,9 +21,9 @@ from neonhub.models import Agent, AgentSession, Schedule
 from neonhub.redis import keys
 from neonhub.redis.connect import connect
 from neonhub.redis.queues import queued_job_ids
-from neonhub.scheduling import agent_scheduler, firing
+from neonhub.scheduling import agent_scheduler, decide, firing
 from neonhub.scheduling.agent_scheduler import AgentScheduler
-from neonhub.scheduling.decide import decide_ticks
+from neonhub.scheduling.decide import PART, decide_ticks
 from neonhub.scheduling.heartbeat import live_schedulers
 from neonhub.scheduling.options import SchedulerOptions
 from neonhub.scheduling.timers import VISIBILITY_SECONDS, Timers
@@ -200,8 +200,8 @@ def test_an_edit_made_while_a_claim_is_under_way_wins(
     schedule = add_schedule(database, agent, **DUE)
     decided = decide_ticks
 
-    def edit_after(*args: Any) -> Any:
-        result = decided(*args)
+    def edit_after(*args: Any, **options: Any) -> Any:
+        result = decided(*args, **options)
         scheduler.timers.add(f"tick:{schedule.id}", NOW + 7 * SECOND)
         return result
 
@@ -262,10 +262,10 @@ def test_one_row_that_breaks_a_statement_spoils_no_other(
     batch = [add_schedule(database, agent, name=str(n), **DUE) for n in range(7)]
     bad, decided = batch[3].id, decide_ticks
 
-    def refuse(db: Any, ids: list[str], now: datetime) -> Any:
+    def refuse(db: Any, ids: dict[str, float | None], now: datetime, **options: Any) -> Any:
         if bad in ids:
             raise ValueError("a value the database refuses")
-        return decided(db, ids, now)
+        return decided(db, ids, now, **options)
 
     monkeypatch.setattr(firing, "decide_ticks", refuse)
     scheduler.step(NOW)
@@ -290,22 +290,69 @@ def test_claims_are_given_back_when_the_database_is_away(
     assert scheduler.step(NOW) == 1
 
 
-def away(*_: Any) -> Any:
+def away(*_: Any, **__: Any) -> Any:
     raise OperationalError("SELECT", {}, Exception("away"))
 
 
 def test_two_thousand_due_fire_in_one_step(
     database: Database, agent: Agent, scheduler: AgentScheduler, redis_connection: Redis
 ) -> None:
-    add_schedule(database, agent, **DUE)
+    add_many(database, agent, 2000)
+    assert scheduler.step(NOW) == 2000
+    assert redis_connection.llen("rq:queue:normal") == 2000
+    assert jobs(redis_connection) == {f"rq:job:{each.id}-1-1" for each in sessions(database)}
+    assert set(timers(redis_connection).values()) == {(NOW + MINUTE).timestamp()}
+
+
+def add_many(database: Database, agent: Agent, count: int) -> None:
+    """Schedules that are due, enough of them for their jobs to be written ahead."""
+    add_schedule(database, agent, overlap="ALLOW", **DUE)
     (one,) = schedules(database)
     copied = [c.name for c in Schedule.__table__.columns if c.name not in ("id", "name")]
     with database.begin() as db:
         values = {name: getattr(one, name) for name in copied}
-        rows = [Schedule(id=f"{n:032d}", name=str(n), **values) for n in range(1999)]
-        db.add_all(rows)
-    assert scheduler.step(NOW) == 2000
-    assert redis_connection.llen("rq:queue:normal") == 2000
+        db.add_all(Schedule(id=f"{n:032d}", name=str(n), **values) for n in range(count - 1))
+
+
+def jobs(redis: Redis) -> set[str]:
+    """The keys of all that are written, pushed or not."""
+    found: list[Any] = [*redis.scan_iter("rq:job:*"), *redis.scan_iter("neonhub:jobs:*")]
+    return {key.decode() for key in found}
+
+
+def test_ticks_of_many_that_have_their_rows_already_are_not_handed_over_again(
+    database: Database, agent: Agent, scheduler: AgentScheduler, redis_connection: Redis
+) -> None:
+    add_many(database, agent, PART + 1)
+    scheduler.step(NOW)
+    with database.begin() as db:
+        db.execute(update(Schedule).values(next_tick_at=NOW, next_run_at=NOW))
+        kept = select(AgentSession.id).limit(5)
+        db.execute(delete(AgentSession).where(AgentSession.id.not_in(kept)))
+    kept_ids = {session.id for session in sessions(database)}
+    redis_connection.flushall()
+    scheduler = make(database, redis_connection)
+    step_until_idle_at(scheduler, NOW)
+    fresh = {session.id for session in sessions(database)} - kept_ids
+    assert len(fresh) == PART - 4
+    assert queued_job_ids(redis_connection) == {f"{each}-1-1" for each in fresh}
+    assert jobs(redis_connection) == {f"rq:job:{each}-1-1" for each in fresh}
+
+
+def test_a_batch_that_is_not_committed_leaves_no_jobs(
+    database: Database,
+    agent: Agent,
+    scheduler: AgentScheduler,
+    redis_connection: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_many(database, agent, PART + 1)
+    with monkeypatch.context() as patch, pytest.raises(OperationalError):
+        patch.setattr(decide, "count_fired", away)
+        scheduler.step(NOW)
+    assert (jobs(redis_connection), sessions(database)) == (set(), [])
+    assert scheduler.step(NOW) == PART + 1
+    assert redis_connection.llen("rq:queue:normal") == PART + 1
 
 
 def test_a_flood_of_low_priority_delays_a_critical_one_by_one_batch(

@@ -8,18 +8,25 @@ from sqlalchemy import select, update
 
 from neonhub.database import Database
 from neonhub.domain.states import HoldReason, Priority, Reason, SessionStatus, Trigger
+from neonhub.execution.outbox import Outbox
 from neonhub.models import Agent, AgentSession, Fleet, Schedule
-from neonhub.scheduling.decide import PART, Decided, decide_ticks
+from neonhub.redis.queues import TimerMove
+from neonhub.scheduling.decide import PART, SET_ASIDE, Decided, decide_ticks
 from tests.factories import NOW, add_schedule, add_session, reload
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 DUE = {"next_tick_at": NOW}
+CLAIMED = 7.5
 
 
 def run(database: Database, *schedules: Schedule, now: datetime = NOW) -> Decided:
     with database.begin() as db:
-        return decide_ticks(db, [schedule.id for schedule in schedules], now)
+        return decide_ticks(db, {schedule.id: CLAIMED for schedule in schedules}, now)
+
+
+def moved(schedule: Schedule, at: datetime | None) -> list[TimerMove]:
+    return [TimerMove(f"tick:{schedule.id}", CLAIMED, at.timestamp() if at else None)]
 
 
 def sessions(database: Database) -> list[AgentSession]:
@@ -48,7 +55,7 @@ def test_the_schedule_moves_on_from_the_planned_time(database: Database, agent: 
     decided = run(database, schedule, now=NOW + 3 * SECOND)
     after = stored(database, schedule)
     assert after.next_tick_at == after.next_run_at == NOW + MINUTE
-    assert decided.next_run_at == {schedule.id: NOW + MINUTE}
+    assert decided.outbox.moves == moved(schedule, NOW + MINUTE)
     assert after.run_count == 1
 
 
@@ -57,7 +64,7 @@ def test_a_tick_is_decided_once(database: Database, agent: Agent) -> None:
     run(database, schedule)
     again = run(database, schedule)
     assert (again.fired, again.outbox.jobs) == (0, [])
-    assert again.next_run_at == {schedule.id: NOW + MINUTE}
+    assert again.outbox.moves == moved(schedule, NOW + MINUTE)
     assert len(sessions(database)) == 1
 
 
@@ -81,13 +88,13 @@ def test_what_is_off_has_no_timer_any_more(
     database: Database, agent: Agent, values: dict[str, Any]
 ) -> None:
     schedule = add_schedule(database, agent, **values)
-    assert run(database, schedule).next_run_at.get(schedule.id) is None
+    assert run(database, schedule).outbox.moves == moved(schedule, None)
     assert sessions(database) == []
 
 
 def test_an_edit_made_meanwhile_wins(database: Database, agent: Agent) -> None:
     schedule = add_schedule(database, agent, next_tick_at=NOW + MINUTE)
-    assert run(database, schedule).next_run_at == {schedule.id: NOW + MINUTE}
+    assert run(database, schedule).outbox.moves == moved(schedule, NOW + MINUTE)
     assert sessions(database) == []
 
 
@@ -190,6 +197,7 @@ def test_one_bad_schedule_spoils_no_other(database: Database, agent: Agent) -> N
         db.execute(broken.values(interval_seconds=None, cron_expression="nonsense"))
     decided = run(database, bad, good)
     assert decided.set_aside == {bad.id}
+    assert moved(bad, NOW + SET_ASIDE)[0] in decided.outbox.moves
     assert [session.schedule_id for session in sessions(database)] == [good.id]
     assert stored(database, bad).next_tick_at == NOW
 
@@ -211,9 +219,10 @@ def test_firings_are_counted(database: Database, agent: Agent) -> None:
         assert db.scalars(select(Fleet.fired_total)).one() == 3
 
 
-def test_unknown_ids_are_nothing(database: Database, agent: Agent) -> None:
+def test_the_timer_of_an_unknown_id_goes(database: Database, agent: Agent) -> None:
     with database.begin() as db:
-        assert decide_ticks(db, ["unknown"], NOW) == Decided()
+        decided = decide_ticks(db, {"unknown": None}, NOW)
+    assert decided == Decided(Outbox(moves=[TimerMove("tick:unknown", None, None)]))
 
 
 def test_two_thousand_due_are_decided_by_a_few_statements(

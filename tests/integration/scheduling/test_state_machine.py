@@ -205,7 +205,7 @@ class World(RuleBasedStateMachine):
         claims = Timers(self.redis).claim(self.now).claims
         ids = [each.member.removeprefix(TICK) for each in claims if each.member.startswith(TICK)]
         with self.database.begin() as db:
-            decide_ticks(db, ids, self.now)
+            decide_ticks(db, dict.fromkeys(ids), self.now)
         self.latest = max(self.latest, self.now)
         self.is_settled = False
         self.restart()
