@@ -8,9 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from neonhub.domain.states import ACTIVE, HoldReason, Priority, SessionStatus, Trigger
 from neonhub.models.base import Base, JsonObject
-from neonhub.models.types import BigKey, Id, Json, one_of
+from neonhub.models.types import BigKey, Id, Json, is_none_of, is_one_of, one_of
 
-_ACTIVE = ", ".join(f"'{status.value}'" for status in sorted(ACTIVE))
+_ACTIVE = sorted(ACTIVE)
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -29,7 +29,7 @@ DECIDED = "trigger = 'SCHEDULE'"
 BACKFILLED = "trigger = 'BACKFILL' AND (status <> 'STOPPED' OR started_at IS NOT NULL)"
 """Rows of ticks that are backfilled, but for those stopped before they ran: one for each tick."""
 
-ENDED = f"status NOT IN ({_ACTIVE})"
+ENDED = is_none_of("status", _ACTIVE)
 """Rows to which nothing happens any more, in terms of a column that is in their index."""
 
 # SQLite does not see that a status given beside the statement is that of an index, and PostgreSQL
@@ -62,7 +62,8 @@ class AgentSession(Base):
         _on_sqlite("agent_key", "agents.key"),
         _on_sqlite("schedule_id", "schedules.id"),
         CheckConstraint(
-            f"(status IN ({_ACTIVE})) = (finished_at IS NULL)", name="ended_ones_have_an_end"
+            f"({is_one_of('status', _ACTIVE)}) = (finished_at IS NULL)",
+            name="ended_ones_have_an_end",
         ),
         CheckConstraint("hold_reason IS NULL OR status = 'QUEUED'", name="only_queued_are_held"),
         CheckConstraint(

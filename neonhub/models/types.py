@@ -1,6 +1,6 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -59,5 +59,17 @@ def _in_utc(value: datetime | None) -> datetime | None:
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     """A constraint that only an enum's words stand in `column` (NULL passes)."""
-    listed = ", ".join(f"'{word.value}'" for word in words)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
+    return CheckConstraint(is_one_of(column, words), name=column)
+
+
+def is_one_of(column: str, words: Iterable[StrEnum]) -> str:
+    """That one of these words stands in `column`.
+
+    Compared one by one: of a list SQLite makes a table, in a constraint for every row it writes.
+    """
+    return " OR ".join(f"{column} = '{word.value}'" for word in words)
+
+
+def is_none_of(column: str, words: Iterable[StrEnum]) -> str:
+    """That another word stands in `column`."""
+    return " AND ".join(f"{column} <> '{word.value}'" for word in words)
