@@ -24,20 +24,18 @@ def run(connection: Connection, statement: Any, values: Mapping[str, Any]) -> li
 
 
 def run_unread(
-    connection: Connection, statement: Any, values: Mapping[str, Any]
-) -> tuple[list[Any], Callable[[Any], Any]]:
-    """Run one statement as `run` does, for rows that need not all be read.
+    connection: Connection, query: Query, others: Sequence[Query]
+) -> tuple[list[Any], Callable[[Any], Any], list[list[Any]]]:
+    """Run statements as `run_all` does, of whose first not all rows need be read.
 
     Returns:
-        The rows it returns, their columns by name and as the driver has them; and what makes of
-        such a row the one that `run` returns.
+        The rows of the first, their columns by name and as the driver has them; what makes of such
+        a row the one that `run` returns; and the rows of the others.
     """
-    query = _Run(connection, statement, values)
-    with _errors_of(connection, [query]):
-        query.send()
-        found = query.prepared.rows(query.cursor, unread=True)
-        query.is_done = True
-    return found, query.prepared.read
+    first = _Run(connection, *query, unread=True)
+    runs = [first, *(_Run(connection, *each) for each in others)]
+    _run_given(connection, runs)
+    return first.found, first.prepared.read, [each.found for each in runs[1:]]
 
 
 def run_all(connection: Connection, queries: Sequence[Query | None]) -> list[list[Any]]:
@@ -56,12 +54,7 @@ def run_all(connection: Connection, queries: Sequence[Query | None]) -> list[lis
         sqlalchemy.exc.DBAPIError: As from SQLAlchemy's own `execute`, of the first one refused.
     """
     runs = [_Run(connection, *query) if query else None for query in queries]
-    given = [each for each in runs if each]
-    with _errors_of(connection, given):
-        if connection.dialect.name == "sqlite" or len(given) < 2:
-            _run_in_turn(given)
-        else:
-            _run_together(connection.connection.dbapi_connection, given)
+    _run_given(connection, [each for each in runs if each])
     return [each.found if each else [] for each in runs]
 
 
@@ -98,6 +91,14 @@ def run_made(connection: Connection, queries: Iterable[Query], *, aside: bool = 
     return sum(each.changed for each in runs)
 
 
+def _run_given(connection: Connection, runs: Sequence["_Run"]) -> None:
+    with _errors_of(connection, runs):
+        if connection.dialect.name == "sqlite" or len(runs) < 2:
+            _run_in_turn(runs)
+        else:
+            _run_together(connection.connection.dbapi_connection, runs)
+
+
 @contextmanager
 def _errors_of(connection: Connection, runs: Sequence["_Run"]) -> Iterator[None]:
     """Raise the driver's errors as SQLAlchemy has them, and close the cursors at the end."""
@@ -114,7 +115,15 @@ def _errors_of(connection: Connection, runs: Sequence["_Run"]) -> Iterator[None]
 class _Run:
     """One run of a statement."""
 
-    def __init__(self, connection: Connection, statement: Any, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        statement: Any,
+        values: Mapping[str, Any],
+        *,
+        unread: bool = False,
+    ) -> None:
+        self.unread = unread
         self.prepared = _prepared(statement, connection.dialect)
         self.values = values
         self.found: list[Any] = []
@@ -128,7 +137,7 @@ class _Run:
 
     def fetch(self) -> None:
         if self.prepared.returns_rows:
-            self.found = self.prepared.rows(self.cursor)
+            self.found = self.prepared.rows(self.cursor, unread=self.unread)
         self.changed = self.cursor.rowcount
         self.is_done = True
 
@@ -190,7 +199,7 @@ class _Prepared:
             given[name] = write(given[name])
         return given if self._order is None else [given[name] for name in self._order]
 
-    def rows(self, cursor: Any, *, unread: bool = False) -> list[Any]:
+    def rows(self, cursor: Any, *, unread: bool) -> list[Any]:
         """What the driver returned, with what the columns' types make of it unless `unread`."""
         if self._reads is None:
             self._reads = list(self._readers(cursor.description))

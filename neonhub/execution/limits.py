@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, func, or_, select, text
+from sqlalchemy import Executable, Select, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from neonhub.database import connection_of
@@ -14,7 +14,7 @@ from neonhub.errors import InvalidInput, QueueFull
 from neonhub.models import Agent, AgentSession, Fleet
 from neonhub.models.given_rows import GivenTable
 from neonhub.models.session import QUEUED
-from neonhub.statements import Query, run
+from neonhub.statements import run
 
 
 def require_input_fits(db: Session, input: Mapping[str, Any]) -> None:
@@ -52,13 +52,23 @@ def require_room(db: Session, agent: Agent) -> None:
 def queued(db: Session, agent_keys: Iterable[int]) -> dict[int, int]:
     """Count the queued sessions of agents by key, those held for a backfill left out."""
     connection, is_sqlite = connection_of(db)
-    return dict(run(connection, *count_queued(agent_keys, is_sqlite=is_sqlite)))
-
-
-def count_queued(agent_keys: Iterable[int], *, is_sqlite: bool) -> Query:
-    """What `queued` asks, for those who ask for more at once: pairs of a key and its count."""
     keys = [(key,) for key in sorted(set(agent_keys))]
-    return _count_queued(is_sqlite), _ASKED.values(keys, is_sqlite=is_sqlite)
+    asked = _ASKED.values(keys, is_sqlite=is_sqlite)
+    return dict(run(connection, _count_queued(is_sqlite), asked))
+
+
+def queued_of(agent_keys: Select[Any]) -> Executable:
+    """A statement for what `queued` counts: pairs of a selected key and its count."""
+    hold = AgentSession.hold_reason
+    return (
+        select(AgentSession.agent_key, func.count())
+        .where(
+            AgentSession.agent_key.in_(agent_keys),
+            text(QUEUED),
+            or_(hold.is_(None), hold != HoldReason.BACKFILL),
+        )
+        .group_by(AgentSession.agent_key)
+    )
 
 
 _ASKED = GivenTable("asked", agent_key=int)
@@ -66,13 +76,4 @@ _ASKED = GivenTable("asked", agent_key=int)
 
 @cache
 def _count_queued(is_sqlite: bool) -> Executable:
-    asked, hold = _ASKED.on(is_sqlite=is_sqlite), AgentSession.hold_reason
-    return (
-        select(AgentSession.agent_key, func.count())
-        .where(
-            AgentSession.agent_key.in_(select(asked.c.agent_key)),
-            text(QUEUED),
-            or_(hold.is_(None), hold != HoldReason.BACKFILL),
-        )
-        .group_by(AgentSession.agent_key)
-    )
+    return queued_of(select(_ASKED.on(is_sqlite=is_sqlite).c.agent_key))

@@ -57,7 +57,8 @@ class Outbox:
     """Collected inside a transaction, delivered after it."""
 
     jobs: list[Job] = field(default_factory=list)
-    ahead: JobsAhead | None = None  # jobs besides, written while the transaction was under way
+    ahead: JobsAhead | None = None
+    """Jobs and moves besides, written while the transaction was under way."""
     moves: list[TimerMove] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     ended: list[EndedSession] = field(default_factory=list)
@@ -99,10 +100,11 @@ class Outbox:
             logger.warning("Redis is away, the lifeline will deliver later: %s", error)
 
     def _add_hand_over(self, trip: RoundTrip) -> None:
-        jobs, batch = self.jobs, None
+        jobs, moves, batch = self.jobs, self.moves, None
         if self.ahead is not None:
-            jobs, batch = [*self.ahead.unwritten(), *self.jobs], self.ahead.batch
-        add_hand_over(trip, jobs, self.moves, now=utcnow(), batch=batch)
+            more_jobs, more_moves = self.ahead.unwritten()
+            jobs, moves, batch = [*more_jobs, *jobs], [*more_moves, *moves], self.ahead.batch
+        add_hand_over(trip, jobs, moves, now=utcnow(), batch=batch)
 
 
 def _log_of(told: Sequence[Told], now: datetime, is_sqlite: bool) -> Query | None:

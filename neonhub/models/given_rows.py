@@ -186,9 +186,9 @@ _SQLITE_TEXT: dict[type, Callable[[Sequence[Any]], Sequence[Any]]] = {
 def _quoted(value: str | None) -> str:
     if value is None:
         return "NULL"
-    if value.isalnum() and value.isascii() and value.upper() != "NULL":
-        return value
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if "\\" in value or '"' in value:
+        value = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{value}"'
 
 
 def _number(value: float | None) -> str:

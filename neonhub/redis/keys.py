@@ -9,8 +9,8 @@ WAKE = "neonhub:timers:wake"
 JOB_MODEL = "neonhub:job"
 """Hash: what the jobs of one queue share, while they are handed over."""
 
-JOBS_AHEAD_PREFIX = "neonhub:jobs:"
-"""List per batch and queue, expires: ids of jobs that are written and not pushed yet."""
+BATCH_PREFIX = "neonhub:batch:"
+"""Lists per batch, expire: ids of jobs that are written and not pushed yet, and timer moves."""
 
 MARKER = "neonhub:alive"
 """String: gone means Redis was emptied, and everything is put back from the database."""

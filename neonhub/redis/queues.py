@@ -25,8 +25,8 @@ JOB_KEEP_SECONDS = 7 * 86_400
 FAILURE_TTL_SECONDS = 60
 """How long RQ shows a job that failed; the session itself is in the database."""
 
-AHEAD_KEEP_SECONDS = 60
-"""How long after it was written a batch can be pushed; the lifeline pushes its sessions then."""
+BATCH_KEEP_SECONDS = 60
+"""How long after it was written a batch can be handed over; then it is as if that failed."""
 
 PICKLE_PROTOCOL = 5
 """RQ reads a call that is not compressed as well; at a hundred bytes it would save none."""
@@ -99,21 +99,23 @@ def add_hand_over(
     """Add to a round trip what `hand_over` does.
 
     Args:
-        batch: Jobs written before, as `JobsAhead` does, are pushed before these.
+        batch: What `JobsAhead` has written is handed over before these.
     """
     for args in _hand_over_args(jobs, moves, now, batch or ""):
         trip.script("hand_over", _KEYS, args)
 
 
-def writing_of(jobs: Sequence[Job], batch: str, *, now: datetime) -> Iterator[Sequence[Argument]]:
-    """The commands that write the jobs of a batch, without pushing them."""
-    for args in _hand_over_args(jobs, (), now, batch, pushes=False):
+def writing_of(
+    batch: str, jobs: Sequence[Job], moves: Sequence[TimerMove], *, now: datetime
+) -> Iterator[Sequence[Argument]]:
+    """The commands that keep jobs and moves as a part of a batch, which is handed over later."""
+    for args in _hand_over_args(jobs, moves, now, batch, hands_over=False):
         yield "EVAL", script_text("hand_over"), len(_KEYS), *_KEYS, *args
 
 
-def written_keys(jobs: Iterable[Job], batch: str) -> list[str]:
-    """The keys that a batch of jobs has until it is pushed."""
-    lists = [_lists_of(batch) + queue for queue in _QUEUE_KEYS]
+def written_keys(batch: str, jobs: Iterable[Job]) -> list[str]:
+    """The keys that a batch has until it is handed over."""
+    lists = [_lists_of(batch) + name for name in (*_QUEUE_KEYS, "moves")]
     return lists + [f"rq:job:{job.id}" for job in jobs]
 
 
@@ -139,19 +141,19 @@ def _hand_over_args(
     now: datetime,
     batch: str = "",
     *,
-    pushes: bool = True,
+    hands_over: bool = True,
 ) -> Iterator[list[str | bytes | int]]:
     """What each run of the script is given."""
     fixed = (keys.WAKE, utcformat(now), JOB_KEEP_SECONDS, FAILURE_TTL_SECONDS)
-    ahead = (_lists_of(batch) if batch else "", "" if pushes else AHEAD_KEEP_SECONDS)
+    kept = (_lists_of(batch) if batch else "", "" if hands_over else BATCH_KEEP_SECONDS)
     for start in range(0, max(len(jobs), len(moves), bool(batch)), BATCH_SIZE):
         moved = _moves_as_json(moves[start : start + BATCH_SIZE])
-        yield [*fixed, moved, *ahead, *_job_args(jobs[start : start + BATCH_SIZE])]
+        yield [*fixed, moved, *kept, *_job_args(jobs[start : start + BATCH_SIZE])]
 
 
 def _lists_of(batch: str) -> str:
     """What begins the names of its lists."""
-    return f"{keys.JOBS_AHEAD_PREFIX}{batch}:"
+    return f"{keys.BATCH_PREFIX}{batch}:"
 
 
 def _job_args(jobs: Iterable[Job]) -> Iterator[str | bytes]:

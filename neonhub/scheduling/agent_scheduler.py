@@ -172,10 +172,11 @@ class AgentScheduler:
         if claimed.claims:
             reach("scheduler.claimed")
             self._firing.fire(claimed.claims, now)
-        if len(claimed.claims) == self._options.claim_limit:
-            # More may be due than one batch holds. Retries and the longest due keep the other half.
+        next_score = claimed.next_score
+        if next_score is not None and next_score <= now.timestamp():
+            # More is due than one batch holds. Retries and the longest due keep the other half.
             self._repair.hurry(now, self._options.claim_limit // 2)
-        return len(claimed.claims), claimed.next_score
+        return len(claimed.claims), next_score
 
     def _seconds_until(self, score: float | None) -> float:
         if score is None:

@@ -18,7 +18,7 @@ from neonhub.domain.schedule import Recurrence
 from neonhub.domain.states import CatchUp, HoldReason, Overlap, Priority, SessionStatus
 from neonhub.execution.fleet import get_fleet
 from neonhub.execution.holds import release_of_schedule
-from neonhub.execution.limits import count_queued
+from neonhub.execution.limits import queued_of
 from neonhub.execution.outbox import Outbox
 from neonhub.models import AgentSession, Fleet, Schedule
 from neonhub.models.given_rows import GivenTable
@@ -26,9 +26,9 @@ from neonhub.models.types import UtcDateTime
 from neonhub.redis.jobs_ahead import JobsAhead
 from neonhub.redis.queues import Job, TimerMove
 from neonhub.scheduling.replacing import stop_replaced
-from neonhub.scheduling.tick_rows import Decisions, NewSession, count_fired, write_decided
+from neonhub.scheduling.tick_rows import Decisions, NewSession, write_decided
 from neonhub.scheduling.timers import TICK
-from neonhub.statements import run_all, run_unread
+from neonhub.statements import run_unread
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 _Read = Callable[["_Row"], "_Row"]
 """Makes of a row as the driver has it one with the values of its types."""
 
-PART = 500
+FIRST_PART, PART = 125, 500
 """Schedules that are decided while the database writes those before them."""
 
 SET_ASIDE = timedelta(minutes=1)
@@ -113,7 +113,11 @@ def decide_ticks(
         timers: Schedule id → the score that its timer must still carry to be moved, None for any.
             Those disabled, removed or not yet due only have their timers put right.
         now: Timezone-aware instant the decisions are made at.
-        ahead: Takes the jobs of many while the database works; None: all are in the outbox.
+        ahead: Takes jobs and moves of many while the database works; None: all are in the outbox.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: A tick of many, with `ahead`, has its session already: fewer
+            at a time can be decided.
     """
     batch = _Batch(db, timers, now, ahead)
     batch.decide()
@@ -136,17 +140,18 @@ class _Batch:
         self.ahead = ahead
         self.decided = Decided(Outbox(ahead=ahead))
         self.queues: dict[str, str] = {}  # by schedule
+        self.next_run_at: dict[str, datetime | None] = {}  # by schedule, once it is decided
 
     def decide(self) -> None:
-        rows, read = _lock(self.db, list(self.timers), self.now)
-        self._set_timers(dict.fromkeys(self.timers.keys() - {row.id for row in rows}))
-        self._set_timers({row.id: read(row).next_run_at for row in rows if not row.is_due})
+        rows, read, standing = _look(self.db, list(self.timers), self.now)
+        instants = dict.fromkeys(self.timers.keys() - {row.id for row in rows})
+        instants |= {row.id: read(row).next_run_at for row in rows if not row.is_due}
+        self.decided.outbox.moves += self._moves(instants)
         due = [row for row in rows if row.is_due]
         if due:
-            self._decide_due(due, read)
+            self._decide_due(due, read, standing)
 
-    def _decide_due(self, due: Sequence[_Row], read: _Read) -> None:
-        standing = _standing(self.db, due)
+    def _decide_due(self, due: Sequence[_Row], read: _Read, standing: _Standing) -> None:
         self.queues = {row.id: _QUEUES[row.priority] for row in due}
         parts: Iterable[Decisions] = self._decide_parts(due, read, standing)
         outbox, replacing = self.decided.outbox, list[str]()
@@ -154,14 +159,13 @@ class _Batch:
             parts = list(parts)  # what is replaced is stopped before anything is written
             replacing = [key for part in parts for key, each in part.items() if each.replace]
             stop_replaced(self.db, replacing, outbox, now=self.now)
-        is_large = len(due) > PART
-        if not is_large:
+        if len(due) <= PART:
             self.ahead = None
-        lost = write_decided(self.db, parts, self._prepare, now=self.now, aside=is_large)
+        many = self.ahead is not None
+        lost = write_decided(self.db, parts, self._prepare, now=self.now, many=many)
         if lost:
             self._take_back(lost)
-        self._set_timers(dict.fromkeys(self.decided.set_aside, self.now + SET_ASIDE))
-        count_fired(self.db, self.decided.fired)
+        outbox.moves += self._moves(dict.fromkeys(self.decided.set_aside, self.now + SET_ASIDE))
         for schedule_id in replacing:
             outbox.jobs += release_of_schedule(self.db, schedule_id, now=self.now)
         self._log(len(due))
@@ -176,9 +180,9 @@ class _Batch:
             schedule = _due_schedule(read(row), jitter, active, standing.is_paused, room)
             return decide(schedule, self.now)
 
-        for start in range(0, len(due), PART):
+        for part in _parts(due):
             decisions: dict[str, Decision] = {}
-            for row in due[start : start + PART]:
+            for row in part:
                 try:
                     jitter = jitter_for(row.id, row.jitter_seconds)
                     active = standing.active.get(row.id, none)
@@ -186,13 +190,14 @@ class _Batch:
                     room = min(room, MAX_ROWS)  # more makes no difference
                     decision = decide_once(_WHOEVER + row[3:], jitter, active, room)
                     decisions[row.id] = decision
+                    self.next_run_at[row.id] = decision.next_run_at
                     standing.waiting[row.agent_key] += decision.runs
                 except Exception as error:
                     logger.exception("Set aside: %s", error, extra={"schedule_id": row.id})
                     self.decided.set_aside.add(row.id)
             yield decisions
 
-    def _prepare(self, sessions: Sequence[NewSession], decisions: Decisions) -> None:
+    def _prepare(self, sessions: Sequence[NewSession]) -> None:
         """Get ready what follows the commit, as if all were inserted; the database is writing."""
         jobs = []
         for session in sessions:
@@ -200,22 +205,21 @@ class _Batch:
                 self.decided.fired += 1
                 if session.tick.hold_reason is None:
                     jobs.append(Job(session.id, 1, 1, self.queues[session.schedule_id]))
+        moves = self._moves(self.next_run_at)
         if self.ahead is None:
             self.decided.outbox.jobs += jobs
+            self.decided.outbox.moves += moves
         else:
-            self.ahead.write(jobs)
-        self._set_timers({key: each.next_run_at for key, each in decisions.items()})
+            self.ahead.write(jobs, moves)
 
     def _take_back(self, lost: Sequence[NewSession]) -> None:
         """Somebody else has decided these ticks."""
         outbox, ids = self.decided.outbox, {session.id for session in lost}
-        if self.ahead is not None:
-            outbox.jobs += self.ahead.drop()
         outbox.jobs = [job for job in outbox.jobs if job.session_id not in ids]
         self.decided.fired -= sum(each.tick.status is SessionStatus.QUEUED for each in lost)
 
-    def _set_timers(self, instants: Mapping[str, datetime | None]) -> None:
-        self.decided.outbox.moves += [
+    def _moves(self, instants: Mapping[str, datetime | None]) -> list[TimerMove]:
+        return [
             TimerMove(TICK + key, self.timers[key], at.timestamp() if at else None)
             for key, at in instants.items()
         ]
@@ -230,11 +234,39 @@ class _Batch:
         logger.info("Decided what is due.", extra=extra)
 
 
-def _lock(db: Session, schedule_ids: Sequence[str], now: datetime) -> tuple[list[_Row], _Read]:
-    """The rows, unread: those of a batch that are alike need to be read once."""
+def _parts(due: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    """Small ones first, so that the database soon has something to write."""
+    start, size = 0, FIRST_PART
+    while start < len(due):
+        yield due[start : start + size]
+        start, size = start + size, min(2 * size, PART)
+
+
+def _look(
+    db: Session, schedule_ids: Sequence[str], now: datetime
+) -> tuple[list[_Row], _Read, _Standing]:
+    """Lock the schedules, and look what their ticks meet once they are.
+
+    The rows are unread: those of a batch that are alike need to be read once.
+    """
     connection, is_sqlite = connection_of(db)
     wanted = _WANTED.values([(each,) for each in schedule_ids], is_sqlite=is_sqlite)
-    return run_unread(connection, _select_locked(is_sqlite), {**wanted, "now": now})
+    rows, read, (limits, active, waiting) = run_unread(
+        connection,
+        (_select_locked(is_sqlite), {**wanted, "now": now}),
+        [
+            (_LIMITS, {}),
+            (_count_active(is_sqlite), wanted),
+            (_count_waiting(is_sqlite), wanted),
+        ],
+    )
+    if not limits:
+        get_fleet(db)  # says what is missing
+    (fleet,) = limits
+    standing = _Standing(
+        fleet.paused_at is not None, fleet.max_queued, _active(active), Counter(dict(waiting))
+    )
+    return rows, read, standing
 
 
 _WANTED = GivenTable("wanted", id=str)
@@ -250,25 +282,6 @@ def _select_locked(is_sqlite: bool) -> Executable:
         .where(columns.id.in_(select(wanted.c.id)))
         .order_by(columns.priority_rank, columns.id)
         .with_for_update(of=Schedule.__table__)
-    )
-
-
-def _standing(db: Session, due: Sequence[_Row]) -> _Standing:
-    connection, is_sqlite = connection_of(db)
-    ids = _DUE.values([(row.id,) for row in due], is_sqlite=is_sqlite)
-    limits, active, waiting = run_all(
-        connection,
-        [
-            (_LIMITS, {}),
-            (_count_active(is_sqlite), ids),
-            count_queued([row.agent_key for row in due], is_sqlite=is_sqlite),
-        ],
-    )
-    if not limits:
-        get_fleet(db)  # says what is missing
-    (fleet,) = limits
-    return _Standing(
-        fleet.paused_at is not None, fleet.max_queued, _active(active), Counter(dict(waiting))
     )
 
 
@@ -288,17 +301,23 @@ def _active(counted: Iterable[tuple[str, str | None, int]]) -> dict[str, _Active
 
 
 _LIMITS = select(Fleet.paused_at, Fleet.max_queued)
-_DUE = GivenTable("due", id=str)
 
 
 @cache
 def _count_active(is_sqlite: bool) -> Executable:
-    due, hold = _DUE.on(is_sqlite=is_sqlite), AgentSession.hold_reason
+    wanted, hold = _WANTED.on(is_sqlite=is_sqlite), AgentSession.hold_reason
+    is_wanted = AgentSession.schedule_id.in_(select(wanted.c.id))
     return (
         select(AgentSession.schedule_id, hold, func.count())
-        .where(AgentSession.schedule_id.in_(select(due.c.id)), AgentSession.finished_at.is_(None))
+        .where(is_wanted, AgentSession.finished_at.is_(None))
         .group_by(AgentSession.schedule_id, hold)
     )
+
+
+@cache
+def _count_waiting(is_sqlite: bool) -> Executable:
+    wanted = _WANTED.on(is_sqlite=is_sqlite)
+    return queued_of(select(Schedule.agent_key).where(Schedule.id.in_(select(wanted.c.id))))
 
 
 _WHOEVER = (None, None, None)

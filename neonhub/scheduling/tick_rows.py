@@ -72,50 +72,63 @@ def insert_sessions(
 def write_decided(
     db: Session,
     parts: Iterable[Decisions],
-    meanwhile: Callable[[Sequence[NewSession], Decisions], object],
+    meanwhile: Callable[[Sequence[NewSession]], object],
     *,
     now: datetime,
-    aside: bool,
+    many: bool,
 ) -> list[NewSession]:
-    """Insert the sessions of decided ticks, and move their schedules on.
+    """Insert the sessions of decided ticks, move their schedules on, and count what fires.
 
     Args:
-        parts: What was decided; each is written while what follows is done.
-        meanwhile: Called with each part and its sessions; must not use the database.
-        aside: Whether SQLite, too, writes while something else is done; PostgreSQL always does.
+        parts: What was decided; PostgreSQL writes each while what follows is made, and SQLite, too,
+            where they are many.
+        meanwhile: Called with all sessions as the last part is written; must not use the database.
+        many: Whether a tick that has its session already is refused: to leave it out takes
+            PostgreSQL longer for each of them.
 
     Returns:
-        The sessions whose ticks had one already, and were not inserted.
+        The sessions left out, as their ticks had one already.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: A tick of many has its session already.
     """
     connection, is_sqlite = connection_of(db)
     sessions: list[NewSession] = []
-    schedules = 0
+    others = 0  # rows changed: each schedule decided is locked, and so is moved
 
     def queries() -> Iterator[Query]:
-        nonlocal schedules
+        nonlocal others
         for part in filter(None, parts):
             made = new_sessions([(key, tick) for key, each in part.items() for tick in each.rows])
             sessions.extend(made)
-            schedules += len(part)
-            yield from _insertions(made, Trigger.SCHEDULE, now, is_sqlite)
+            others += len(part)
+            yield from _insertions(made, Trigger.SCHEDULE, now, is_sqlite, refuse=many)
             yield _movement(part, is_sqlite)
-            meanwhile(made, part)
+        if fired := sum(map(_fires, sessions)):
+            others += 1
+            yield _COUNT_FIRED, {"fired": fired}
+        meanwhile(sessions)
 
-    changed = run_made(connection, queries(), aside=aside)
-    # Each schedule decided is locked, and so is moved.
-    inserted = _inserted(db, sessions, changed - schedules)
-    return [] if len(inserted) == len(sessions) else [*set(sessions).difference(inserted)]
+    changed = run_made(connection, queries(), aside=many)
+    inserted = _inserted(db, sessions, changed - others)
+    if len(inserted) == len(sessions):
+        return []
+    lost = [*set(sessions).difference(inserted)]
+    run(connection, _COUNT_FIRED, {"fired": -sum(map(_fires, lost))})
+    return lost
 
 
-def count_fired(db: Session, fired: int) -> None:
-    """Add to the number of all that ever fired."""
-    if fired:
-        connection, _ = connection_of(db)
-        run(connection, _COUNT_FIRED, {"fired": fired})
+def _fires(session: NewSession) -> bool:
+    return session.tick.status is SessionStatus.QUEUED
 
 
 def _insertions(
-    sessions: Sequence[NewSession], trigger: Trigger, now: datetime, is_sqlite: bool
+    sessions: Sequence[NewSession],
+    trigger: Trigger,
+    now: datetime,
+    is_sqlite: bool,
+    *,
+    refuse: bool = False,
 ) -> Iterator[Query]:
     fresh = [session for session in sessions if session.tick[2:] == _FRESH]
     others = [session for session in sessions if session.tick[2:] != _FRESH]
@@ -123,7 +136,7 @@ def _insertions(
         if some:
             rows = [(each.id, each.schedule_id, *each.tick[: 2 + len(own)]) for each in some]
             values = given.values(rows, is_sqlite=is_sqlite)
-            yield _insert_statement(given, trigger, is_sqlite), {**values, "now": now}
+            yield _insert_statement(given, trigger, is_sqlite, refuse), {**values, "now": now}
 
 
 _OWN = ("status", "reason", "hold_reason", "missed_count", "missed_from")
@@ -157,17 +170,20 @@ _GIVEN_OTHERS = GivenTable(
 
 
 @cache
-def _insert_statement(given: GivenTable, trigger: Trigger, is_sqlite: bool) -> Executable:
+def _insert_statement(
+    given: GivenTable, trigger: Trigger, is_sqlite: bool, refuse: bool
+) -> Executable:
     values = _values(given.on(is_sqlite=is_sqlite), trigger)
     insert = sqlite.insert if is_sqlite else postgresql.insert
     joined = Schedule.id == values["schedule_id"], Agent.key == Schedule.agent_key
-    return (
-        insert(AgentSession)
-        .from_select(list(values), select(*values.values()).where(*joined))
-        .on_conflict_do_nothing(
-            index_elements=["schedule_id", "tick_at"],
-            index_where=text(BACKFILLED if trigger is Trigger.BACKFILL else DECIDED),
-        )
+    inserted = insert(AgentSession).from_select(
+        list(values), select(*values.values()).where(*joined)
+    )
+    if refuse:
+        return inserted
+    return inserted.on_conflict_do_nothing(
+        index_elements=["schedule_id", "tick_at"],
+        index_where=text(BACKFILLED if trigger is Trigger.BACKFILL else DECIDED),
     )
 
 

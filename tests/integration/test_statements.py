@@ -43,9 +43,10 @@ def test_rows_can_be_read_one_by_one(database: Database) -> None:
     agent = add_agent(database)
     with database.begin() as db:
         connection, _ = connection_of(db)
-        (unread,), read = run_unread(connection, CREATED, {"at": NOW})
+        (unread,), read, (names,) = run_unread(connection, (CREATED, {"at": NOW}), [(NAMES, {})])
         assert unread.slug == read(unread).slug == agent.slug
         assert [read(unread)] == run(connection, CREATED, {"at": NOW})
+        assert names == [(agent.name,)]
 
 
 def test_what_returns_no_rows_gives_none(database: Database) -> None:

@@ -1,5 +1,5 @@
--- Puts sessions on RQ's queues and moves timers, all or nothing. Or writes the jobs of sessions ahead,
--- as a part of a batch that a later run puts on the queues.
+-- Puts sessions on RQ's queues and moves timers, all or nothing. Or keeps both as a part of a batch,
+-- which a later run hands over.
 --
 -- KEYS[1]  sorted set  neonhub:timers: `tick:<schedule>`, `retry:<session>` -> unix second it is due
 -- KEYS[2]  set         rq:queues: the key of every queue RQ knows
@@ -11,13 +11,14 @@
 -- ARGV[4]  failure_ttl of each job, seconds
 -- ARGV[5]  timer moves, JSON: [[the score they must still carry ("" any), member, new score
 --          ("" remove), member, …], …]
--- ARGV[6]  what begins the names of a batch's lists, or "": no job was written ahead
--- ARGV[7]  seconds to keep as a part of that batch the jobs given; "": they and the batch are pushed
+-- ARGV[6]  what begins the names of a batch's lists, or "": there is none
+-- ARGV[7]  seconds to keep as a part of that batch what is given; "": it and the batch are handed over
 -- then per queue, attempt and push: queue, end of the job ids, call before and after the session id
 --          (pickle), description before and after it, session ids (JSON)
 --
 -- Writes  hash  rq:job:<id>       what a stock `rq worker` reads; what it takes for unset is left out
---         list  neonhub:jobs:<batch>:rq:queue:<queue>  ids of jobs that are written, not pushed yet
+--         list  neonhub:batch:<batch>:rq:queue:<queue>  ids of jobs that are written, not pushed yet
+--         list  neonhub:batch:<batch>:moves  timer moves that are not made yet, as in ARGV[5]
 -- Returns the number of jobs pushed: one whose hash exists was pushed before and is left alone.
 
 local timers, queues, model = KEYS[1], KEYS[2], KEYS[3]
@@ -66,15 +67,21 @@ end
 
 local function push_batch(list)
   local kept = batch .. list
-  local ids = redis.call('LRANGE', kept, 0, -1)
-  redis.call('DEL', kept)
-  return push(list, ids)
+  local count = redis.call('LLEN', kept)
+  if count > 0 and redis.call('EXISTS', list) == 0 then
+    redis.call('SADD', queues, list)
+    redis.call('RENAME', kept, list)
+    redis.call('PERSIST', list)
+  elseif count > 0 then
+    push(list, redis.call('LRANGE', kept, 0, -1))
+    redis.call('DEL', kept)
+  end
+  return count
 end
 
-local function keep_in_batch(list, ids)
-  local kept = batch .. list
-  in_chunks('RPUSH', kept, ids)
-  redis.call('EXPIRE', kept, keep_batch)
+local function keep_in_batch(name, values)
+  in_chunks('RPUSH', batch .. name, values)
+  redis.call('EXPIRE', batch .. name, keep_batch)
 end
 
 local function move(group)
@@ -108,7 +115,18 @@ for i = FIRST_JOBS, #ARGV, 7 do
   end
 end
 
+if keep_batch then
+  keep_in_batch('moves', {ARGV[5]})
+  return 0
+end
+
 local groups = cjson.decode(ARGV[5])
+if batch ~= '' then
+  for _, kept in ipairs(redis.call('LRANGE', batch .. 'moves', 0, -1)) do
+    for _, group in ipairs(cjson.decode(kept)) do groups[#groups + 1] = group end
+  end
+  redis.call('DEL', batch .. 'moves')
+end
 if #groups > 0 then
   local before = nearest()
   for _, group in ipairs(groups) do move(group) end

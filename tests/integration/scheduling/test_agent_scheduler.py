@@ -21,7 +21,7 @@ from neonhub.models import Agent, AgentSession, Schedule
 from neonhub.redis import keys
 from neonhub.redis.connect import connect
 from neonhub.redis.queues import queued_job_ids
-from neonhub.scheduling import agent_scheduler, decide, firing
+from neonhub.scheduling import agent_scheduler, firing
 from neonhub.scheduling.agent_scheduler import AgentScheduler
 from neonhub.scheduling.decide import PART, decide_ticks
 from neonhub.scheduling.heartbeat import live_schedulers
@@ -316,7 +316,7 @@ def add_many(database: Database, agent: Agent, count: int) -> None:
 
 def jobs(redis: Redis) -> set[str]:
     """The keys of all that are written, pushed or not."""
-    found: list[Any] = [*redis.scan_iter("rq:job:*"), *redis.scan_iter("neonhub:jobs:*")]
+    found: list[Any] = [*redis.scan_iter("rq:job:*"), *redis.scan_iter("neonhub:batch:*")]
     return {key.decode() for key in found}
 
 
@@ -348,7 +348,7 @@ def test_a_batch_that_is_not_committed_leaves_no_jobs(
 ) -> None:
     add_many(database, agent, PART + 1)
     with monkeypatch.context() as patch, pytest.raises(OperationalError):
-        patch.setattr(decide, "count_fired", away)
+        patch.setattr("neonhub.scheduling.decide._Batch._log", away)
         scheduler.step(NOW)
     assert (jobs(redis_connection), sessions(database)) == (set(), [])
     assert scheduler.step(NOW) == PART + 1
@@ -370,6 +370,17 @@ def test_a_flood_of_low_priority_delays_a_critical_one_by_one_batch(
     assert critical.id in {session.schedule_id for session in sessions(database)}
     step_until_idle_at(scheduler, later)
     assert len(sessions(database)) == 21
+
+
+def test_a_batch_that_leaves_nothing_due_has_no_other_hurried(
+    database: Database, agent: Agent, redis_connection: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(4):
+        add_schedule(database, agent, name=str(n), **DUE)
+    monkeypatch.setattr("neonhub.scheduling.repair.Repair.hurry", away)
+    assert make(database, redis_connection, claim_limit=4).step(NOW) == 4
+    with pytest.raises(OperationalError):
+        make(database, redis_connection, claim_limit=3).step(NOW + MINUTE)
 
 
 def finish_loading_at(scheduler: AgentScheduler, now: datetime) -> None:

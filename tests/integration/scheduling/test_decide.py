@@ -233,7 +233,7 @@ def test_two_thousand_due_are_decided_by_a_few_statements(
         db.add_all(rows)
     statements.clear()
     assert run(database, *rows).fired == 2000
-    assert len(statements) <= 6 + 2 * (2000 // PART)
+    assert len(statements) <= 6 + 2 * (2000 // PART + 2)  # with the small parts before
 
 
 def _row(agent: Agent, n: int) -> Schedule:
