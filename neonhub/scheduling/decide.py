@@ -1,40 +1,27 @@
 """Decides the due ticks of a batch of schedules in one transaction."""
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import NamedTuple
 
-from sqlalchemy import Executable, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from neonhub.database import connection_of
-from neonhub.domain.decision import MAX_ROWS, Decision, DueSchedule, decide
+from neonhub.domain.decision import MAX_ROWS, Decision, decide
 from neonhub.domain.jitter import jitter_for
-from neonhub.domain.schedule import Recurrence
-from neonhub.domain.states import CatchUp, HoldReason, Overlap, Priority, SessionStatus
-from neonhub.execution.fleet import get_fleet
+from neonhub.domain.states import Overlap, Priority, SessionStatus
 from neonhub.execution.holds import release_of_schedule
-from neonhub.execution.limits import queued_of
 from neonhub.execution.outbox import Outbox
-from neonhub.models import AgentSession, Fleet, Schedule
-from neonhub.models.given_rows import GivenTable
-from neonhub.models.types import UtcDateTime
 from neonhub.redis.jobs_ahead import JobsAhead
 from neonhub.redis.queues import Job, TimerMove
 from neonhub.scheduling.replacing import stop_replaced
+from neonhub.scheduling.standing import Active, LockedRow, Read, Standing, due_schedule, look
 from neonhub.scheduling.tick_rows import Decisions, NewSession, write_decided
 from neonhub.scheduling.timers import TICK
-from neonhub.statements import run_unread
 
 logger = logging.getLogger(__name__)
 
-
-_Read = Callable[["_Row"], "_Row"]
-"""Makes of a row as the driver has it one with the values of its types."""
 
 FIRST_PART, PART = 125, 500
 """Schedules that are decided while the database writes those before them."""
@@ -52,49 +39,6 @@ class Decided:
     """Ids of schedules that could not be decided, for a reason in the log."""
     fired: int = 0
     """Ticks that became sessions that run."""
-
-
-class _Active(NamedTuple):
-    """The unended sessions of one schedule, those held for a backfill left out."""
-
-    all: int = 0
-    waiting: int = 0
-    catching_up: int = 0
-
-
-class _Standing(NamedTuple):
-    """What the due ticks of a batch meet."""
-
-    is_paused: bool
-    max_queued: int  # of one agent
-    active: Mapping[str, _Active]  # by schedule; those that have none are left out
-    waiting: Counter[int]  # by agent, those of the batch included once they are decided
-
-
-class _Row(NamedTuple):
-    """What decides the due ticks of a schedule, as it is in the database, and whose they are."""
-
-    id: str
-    agent_key: int
-    priority: str
-    is_due: bool | None
-    cron_expression: str | None
-    interval_seconds: float | None
-    run_at: datetime | None
-    timezone: str
-    anchor_at: datetime | None
-    start_at: datetime | None
-    end_at: datetime | None
-    next_tick_at: datetime
-    next_run_at: datetime | None
-    jitter_seconds: int
-    overlap: str
-    catch_up: str
-    catch_up_window_seconds: int
-    max_runs: int | None
-    run_count: int
-    paused_at: datetime | None
-    skip_next: bool
 
 
 def decide_ticks(
@@ -143,7 +87,7 @@ class _Batch:
         self.next_run_at: dict[str, datetime | None] = {}  # by schedule, once it is decided
 
     def decide(self) -> None:
-        rows, read, standing = _look(self.db, list(self.timers), self.now)
+        rows, read, standing = look(self.db, list(self.timers), self.now)
         instants = dict.fromkeys(self.timers.keys() - {row.id for row in rows})
         instants |= {row.id: read(row).next_run_at for row in rows if not row.is_due}
         self.decided.outbox.moves += self._moves(instants)
@@ -151,7 +95,7 @@ class _Batch:
         if due:
             self._decide_due(due, read, standing)
 
-    def _decide_due(self, due: Sequence[_Row], read: _Read, standing: _Standing) -> None:
+    def _decide_due(self, due: Sequence[LockedRow], read: Read, standing: Standing) -> None:
         self.queues = {row.id: _QUEUES[row.priority] for row in due}
         parts: Iterable[Decisions] = self._decide_parts(due, read, standing)
         outbox, replacing = self.decided.outbox, list[str]()
@@ -171,13 +115,13 @@ class _Batch:
         self._log(len(due))
 
     def _decide_parts(
-        self, due: Sequence[_Row], read: _Read, standing: _Standing
+        self, due: Sequence[LockedRow], read: Read, standing: Standing
     ) -> Iterator[Decisions]:
-        none = _Active()
+        none = Active()
 
         @cache  # many of a batch differ in nothing that decides them
-        def decide_once(row: _Row, jitter: timedelta, active: _Active, room: int) -> Decision:
-            schedule = _due_schedule(read(row), jitter, active, standing.is_paused, room)
+        def decide_once(row: LockedRow, jitter: timedelta, active: Active, room: int) -> Decision:
+            schedule = due_schedule(read(row), jitter, active, standing.is_paused, room)
             return decide(schedule, self.now)
 
         for part in _parts(due):
@@ -234,7 +178,7 @@ class _Batch:
         logger.info("Decided what is due.", extra=extra)
 
 
-def _parts(due: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+def _parts(due: Sequence[LockedRow]) -> Iterator[Sequence[LockedRow]]:
     """Small ones first, so that the database soon has something to write."""
     start, size = 0, FIRST_PART
     while start < len(due):
@@ -242,116 +186,7 @@ def _parts(due: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
         start, size = start + size, min(2 * size, PART)
 
 
-def _look(
-    db: Session, schedule_ids: Sequence[str], now: datetime
-) -> tuple[list[_Row], _Read, _Standing]:
-    """Lock the schedules, and look what their ticks meet once they are.
-
-    The rows are unread: those of a batch that are alike need to be read once.
-    """
-    connection, is_sqlite = connection_of(db)
-    wanted = _WANTED.values([(each,) for each in schedule_ids], is_sqlite=is_sqlite)
-    rows, read, (limits, active, waiting) = run_unread(
-        connection,
-        (_select_locked(is_sqlite), {**wanted, "now": now}),
-        [
-            (_LIMITS, {}),
-            (_count_active(is_sqlite), wanted),
-            (_count_waiting(is_sqlite), wanted),
-        ],
-    )
-    if not limits:
-        get_fleet(db)  # says what is missing
-    (fleet,) = limits
-    standing = _Standing(
-        fleet.paused_at is not None, fleet.max_queued, _active(active), Counter(dict(waiting))
-    )
-    return rows, read, standing
-
-
-_WANTED = GivenTable("wanted", id=str)
-
-
-@cache
-def _select_locked(is_sqlite: bool) -> Executable:
-    columns = Schedule.__table__.c
-    wanted = _WANTED.on(is_sqlite=is_sqlite)
-    is_due = (columns.next_run_at <= bindparam("now", type_=UtcDateTime())).label("is_due")
-    return (
-        select(*(is_due if name == "is_due" else columns[name] for name in _Row._fields))
-        .where(columns.id.in_(select(wanted.c.id)))
-        .order_by(columns.priority_rank, columns.id)
-        .with_for_update(of=Schedule.__table__)
-    )
-
-
-def _active(counted: Iterable[tuple[str, str | None, int]]) -> dict[str, _Active]:
-    counts: dict[str, dict[str | None, int]] = {}
-    for schedule_id, reason, count in counted:
-        if reason != HoldReason.BACKFILL:
-            counts.setdefault(str(schedule_id), {})[reason] = count
-    return {
-        schedule_id: _Active(
-            sum(by_hold.values()),
-            by_hold.get(HoldReason.OVERLAP, 0),
-            by_hold.get(HoldReason.CATCH_UP, 0),
-        )
-        for schedule_id, by_hold in counts.items()
-    }
-
-
-_LIMITS = select(Fleet.paused_at, Fleet.max_queued)
-
-
-@cache
-def _count_active(is_sqlite: bool) -> Executable:
-    wanted, hold = _WANTED.on(is_sqlite=is_sqlite), AgentSession.hold_reason
-    is_wanted = AgentSession.schedule_id.in_(select(wanted.c.id))
-    return (
-        select(AgentSession.schedule_id, hold, func.count())
-        .where(is_wanted, AgentSession.finished_at.is_(None))
-        .group_by(AgentSession.schedule_id, hold)
-    )
-
-
-@cache
-def _count_waiting(is_sqlite: bool) -> Executable:
-    wanted = _WANTED.on(is_sqlite=is_sqlite)
-    return queued_of(select(Schedule.agent_key).where(Schedule.id.in_(select(wanted.c.id))))
-
-
 _WHOEVER = (None, None, None)
 """In place of a schedule's id, agent and priority, which decide nothing."""
 
-
-def _due_schedule(
-    row: _Row, jitter: timedelta, active: _Active, is_paused: bool, room: int
-) -> DueSchedule:
-    return DueSchedule(
-        recurrence=Recurrence(
-            cron_expression=row.cron_expression,
-            interval_seconds=row.interval_seconds,
-            run_at=row.run_at,
-            timezone=row.timezone,
-            anchor=row.anchor_at,
-            start_at=row.start_at,
-            end_at=row.end_at,
-        ).jittered(jitter),
-        next_tick_at=row.next_tick_at,
-        jitter=jitter,
-        overlap=_OVERLAPS[row.overlap],
-        catch_up=_CATCH_UPS[row.catch_up],
-        catch_up_window_seconds=row.catch_up_window_seconds,
-        runs_left=None if row.max_runs is None else row.max_runs - row.run_count,
-        paused=is_paused or row.paused_at is not None,
-        skip_next=row.skip_next,
-        active=active.all,
-        waiting=active.waiting,
-        catching_up=active.catching_up,
-        room=room,
-    )
-
-
-_OVERLAPS = {each.value: each for each in Overlap}
-_CATCH_UPS = {each.value: each for each in CatchUp}
 _QUEUES = {each.value: each.queue for each in Priority}
