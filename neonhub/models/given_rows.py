@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -132,34 +133,17 @@ def _from_json(rows: Any, kinds: Mapping[str, type], name: str) -> FromClause:
 
 
 def _json_of(columns: Iterable[_Column]) -> str:
-    instants = _Instants(lambda value: value and text_of_instant(value))
-    texts = [
-        instants.of(values) if kind is datetime else _SQLITE_TEXT[kind](values)
-        for kind, values in columns
-    ]
+    # The rows of a batch share many instants, and each is written once.
+    write = _SQLITE_ITEM | {datetime: cache(_sqlite_instant)}
+    texts = [map(write[kind], values) if kind in write else values for kind, values in columns]
     return json.dumps(list(zip(*texts, strict=True)))
 
 
 def _arrays_of(columns: Iterable[_Column]) -> Iterator[str]:
     """PostgreSQL's texts of arrays: the driver takes several times as long to write them."""
-    instants = _Instants(_instant)
+    write = _ITEM | {datetime: cache(_instant)}
     for kind, values in columns:
-        texts = instants.of(values) if kind is datetime else map(_ITEM[kind], values)
-        yield "{" + ",".join(texts) + "}"
-
-
-class _Instants:
-    """Texts of instants: the rows of a batch share many, and each is written once."""
-
-    def __init__(self, write: Callable[[datetime | None], Any]) -> None:
-        self._write = write
-        self._written: dict[datetime | None, Any] = {}
-
-    def of(self, values: Sequence[datetime | None]) -> list[Any]:
-        written = self._written
-        for value in set(values).difference(written):
-            written[value] = self._write(value)
-        return [written[value] for value in values]
+        yield "{" + ",".join(map(write[kind], values)) + "}"
 
 
 _SQLITE: dict[type, TypeEngine[Any]] = {
@@ -171,16 +155,16 @@ _SQLITE: dict[type, TypeEngine[Any]] = {
 }
 
 
-def _sqlite_json(values: Iterable[Any]) -> list[str | None]:
-    return [None if value is None else json.dumps(value) for value in values]
+def _sqlite_instant(value: datetime | None) -> str | None:
+    return None if value is None else text_of_instant(value)
 
 
-_SQLITE_TEXT: dict[type, Callable[[Sequence[Any]], Sequence[Any]]] = {
-    str: tuple,
-    int: tuple,
-    float: tuple,
-    dict: _sqlite_json,
-}
+def _sqlite_json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+_SQLITE_ITEM: dict[type, Callable[[Any], str | None]] = {dict: _sqlite_json}
+"""What is not given as it is."""
 
 
 def _quoted(value: str | None) -> str:

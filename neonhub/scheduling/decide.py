@@ -10,13 +10,21 @@ from sqlalchemy.orm import Session
 
 from neonhub.domain.decision import MAX_ROWS, Decision, decide
 from neonhub.domain.jitter import jitter_for
-from neonhub.domain.states import Overlap, Priority, SessionStatus
+from neonhub.domain.states import Overlap, Priority
 from neonhub.execution.holds import release_of_schedule
 from neonhub.execution.outbox import Outbox
 from neonhub.redis.jobs_ahead import JobsAhead
 from neonhub.redis.queues import Job, TimerMove
 from neonhub.scheduling.replacing import stop_replaced
-from neonhub.scheduling.standing import Active, LockedRow, Read, Standing, due_schedule, look
+from neonhub.scheduling.standing import (
+    Active,
+    LockedRow,
+    Read,
+    Standing,
+    due_schedule,
+    look,
+    of_whomever,
+)
 from neonhub.scheduling.tick_rows import Decisions, NewSession, write_decided
 from neonhub.scheduling.timers import TICK
 
@@ -60,8 +68,8 @@ def decide_ticks(
         ahead: Takes jobs and moves of many while the database works; None: all are in the outbox.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: A tick of many, with `ahead`, has its session already: fewer
-            at a time can be decided.
+        sqlalchemy.exc.IntegrityError: With `ahead`, a tick has its session already: without, it is
+            left out.
     """
     batch = _Batch(db, timers, now, ahead)
     batch.decide()
@@ -103,8 +111,6 @@ class _Batch:
             parts = list(parts)  # what is replaced is stopped before anything is written
             replacing = [key for part in parts for key, each in part.items() if each.replace]
             stop_replaced(self.db, replacing, outbox, now=self.now)
-        if len(due) <= PART:
-            self.ahead = None
         many = self.ahead is not None
         lost = write_decided(self.db, parts, self._prepare, now=self.now, many=many)
         if lost:
@@ -132,7 +138,7 @@ class _Batch:
                     active = standing.active.get(row.id, none)
                     room = max(0, standing.max_queued - standing.waiting[row.agent_key])
                     room = min(room, MAX_ROWS)  # more makes no difference
-                    decision = decide_once(_WHOEVER + row[3:], jitter, active, room)
+                    decision = decide_once(of_whomever(row), jitter, active, room)
                     decisions[row.id] = decision
                     self.next_run_at[row.id] = decision.next_run_at
                     standing.waiting[row.agent_key] += decision.runs
@@ -145,7 +151,7 @@ class _Batch:
         """Get ready what follows the commit, as if all were inserted; the database is writing."""
         jobs = []
         for session in sessions:
-            if session.tick.status is SessionStatus.QUEUED:
+            if session.fires:
                 self.decided.fired += 1
                 if session.tick.hold_reason is None:
                     jobs.append(Job(session.id, 1, 1, self.queues[session.schedule_id]))
@@ -160,7 +166,7 @@ class _Batch:
         """Somebody else has decided these ticks."""
         outbox, ids = self.decided.outbox, {session.id for session in lost}
         outbox.jobs = [job for job in outbox.jobs if job.session_id not in ids]
-        self.decided.fired -= sum(each.tick.status is SessionStatus.QUEUED for each in lost)
+        self.decided.fired -= sum(session.fires for session in lost)
 
     def _moves(self, instants: Mapping[str, datetime | None]) -> list[TimerMove]:
         return [
@@ -185,8 +191,5 @@ def _parts(due: Sequence[LockedRow]) -> Iterator[Sequence[LockedRow]]:
         yield due[start : start + size]
         start, size = start + size, min(2 * size, PART)
 
-
-_WHOEVER = (None, None, None)
-"""In place of a schedule's id, agent and priority, which decide nothing."""
 
 _QUEUES = {each.value: each.queue for each in Priority}

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 
 from redis import Redis
@@ -13,7 +14,7 @@ from neonhub.execution.retries import queue_due_retries, retry_instants
 from neonhub.faults import reach
 from neonhub.redis.jobs_ahead import JobsAhead
 from neonhub.redis.queues import TimerMove
-from neonhub.scheduling.decide import SET_ASIDE, decide_ticks
+from neonhub.scheduling.decide import PART, SET_ASIDE, decide_ticks
 from neonhub.scheduling.timers import RETRY, TICK, Claim, Timers
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,8 @@ class Firing:
 
     def _fire_ticks(self, claims: Sequence[Claim], now: datetime) -> Outbox:
         timers = {claim.member.removeprefix(TICK): claim.claimed_score for claim in claims}
-        with JobsAhead(self._redis) as ahead, self._database.begin() as db:
+        many = JobsAhead(self._redis) if len(timers) > PART else nullcontext()
+        with many as ahead, self._database.begin() as db:
             return decide_ticks(db, timers, now, ahead=ahead).outbox
 
     def _fire_retries(self, claims: Sequence[Claim], now: datetime) -> Outbox:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, bindparam, func, select
 from sqlalchemy.orm import Session
@@ -66,6 +66,14 @@ class LockedRow(NamedTuple):
 
 Read = Callable[[LockedRow], LockedRow]
 """Makes of a row as the driver has it one with the values of its types."""
+
+
+def of_whomever(row: LockedRow) -> Any:
+    """The row without id, agent and priority: equal ones are decided alike."""
+    return _NOBODY + row[len(_NOBODY) :]  # `_replace` takes ten times as long
+
+
+_NOBODY = (None, None, None)
 
 
 def look(
@@ -149,6 +157,7 @@ def _count_waiting(is_sqlite: bool) -> Executable:
 def due_schedule(
     row: LockedRow, jitter: timedelta, active: Active, is_paused: bool, room: int
 ) -> DueSchedule:
+    """What decides the due ticks of a schedule; the row is read."""
     return DueSchedule(
         recurrence=Recurrence(
             cron_expression=row.cron_expression,

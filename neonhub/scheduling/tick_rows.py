@@ -41,6 +41,11 @@ class NewSession(NamedTuple):
     schedule_id: str
     tick: TickRow
 
+    @property
+    def fires(self) -> bool:
+        """Whether it runs, at once or once it is no longer held."""
+        return self.tick.status is SessionStatus.QUEUED
+
 
 def new_sessions(ticks: Sequence[tuple[str, TickRow]]) -> list[NewSession]:
     """A session with a fresh id for each tick of a schedule."""
@@ -66,7 +71,8 @@ def insert_sessions(
     """
     connection, is_sqlite = connection_of(db)
     count = run_made(connection, _insertions(sessions, trigger, now, is_sqlite))
-    return {session.id for session in _inserted(db, sessions, count)}
+    left_out = {session.id for session in _left_out(db, sessions, count)}
+    return {session.id for session in sessions if session.id not in left_out}
 
 
 def write_decided(
@@ -104,22 +110,16 @@ def write_decided(
             others += len(part)
             yield from _insertions(made, Trigger.SCHEDULE, now, is_sqlite, refuse=many)
             yield _movement(part, is_sqlite)
-        if fired := sum(map(_fires, sessions)):
+        if fired := sum(session.fires for session in sessions):
             others += 1
             yield _COUNT_FIRED, {"fired": fired}
         meanwhile(sessions)
 
     changed = run_made(connection, queries(), aside=many)
-    inserted = _inserted(db, sessions, changed - others)
-    if len(inserted) == len(sessions):
-        return []
-    lost = [*set(sessions).difference(inserted)]
-    run(connection, _COUNT_FIRED, {"fired": -sum(map(_fires, lost))})
-    return lost
-
-
-def _fires(session: NewSession) -> bool:
-    return session.tick.status is SessionStatus.QUEUED
+    left_out = _left_out(db, sessions, changed - others)
+    if left_out:
+        run(connection, _COUNT_FIRED, {"fired": -sum(session.fires for session in left_out)})
+    return left_out
 
 
 def _insertions(
@@ -145,15 +145,15 @@ _OWN = ("status", "reason", "hold_reason", "missed_count", "missed_from")
 _FRESH = TickRow(datetime.min, datetime.min, SessionStatus.QUEUED)[2:]
 
 
-def _inserted(db: Session, sessions: Sequence[NewSession], count: int) -> Sequence[NewSession]:
-    """The sessions that were inserted, of which there are so many."""
+def _left_out(db: Session, sessions: Sequence[NewSession], count: int) -> list[NewSession]:
+    """The sessions that were not inserted, where so many were."""
     # As a rule all are: then it costs less to count them than to have each id returned.
     if count == len(sessions):
-        return sessions
+        return []
     given = given_rows(db, {"id": (str, [session.id for session in sessions])})
     query = select(AgentSession.id).where(AgentSession.id.in_(select(given.c.id)))
     known = set(db.scalars(query))
-    return [session for session in sessions if session.id in known]
+    return [session for session in sessions if session.id not in known]
 
 
 _GIVEN = {"id": str, "schedule_id": str, "tick_at": datetime, "scheduled_for": datetime}

@@ -135,10 +135,8 @@ def test_all_are_pushed_if_the_connection_ends_in_between(
 
 
 def _end_connection(redis: Redis, name: str) -> None:
-    """Once what it has sent is done."""
-    while not (found := [each for each in redis.client_list() if each["name"] == name]):
-        continue
-    redis.client_kill_filter(_id=found[0]["id"])
+    (found,) = (each for each in redis.client_list() if each["name"] == name)
+    redis.client_kill_filter(_id=found["id"])
 
 
 def test_all_are_handed_over_in_full_if_redis_was_away(redis_connection: Redis) -> None:
